@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .enableExperimentalFeature("Lifetimes"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let lifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "aviary",
+    platforms: [.macOS(.v26)],
+    products: [.executable(name: "aviary", targets: ["aviary"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "AviaryWire", dependencies: [nioCore], swiftSettings: strict),
+        .target(
+            name: "Zab", dependencies: ["AviaryWire", nioCore, deque], swiftSettings: strict),
+        .target(
+            name: "AviaryCore", dependencies: ["AviaryWire", "Zab", nioCore, deque],
+            swiftSettings: strict),
+        .target(
+            name: "AviaryStorage", dependencies: ["AviaryCore", "AviaryWire", nioCore],
+            swiftSettings: strict),
+        .target(
+            name: "AviaryServer",
+            dependencies: [
+                "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", nioCore, nioPosix, logging,
+                crypto, lifecycle,
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "aviary", dependencies: ["AviaryServer", arguments, logging, lifecycle],
+            swiftSettings: strict),
+    ]
+)

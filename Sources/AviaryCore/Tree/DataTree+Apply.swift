@@ -1,0 +1,263 @@
+package import AviaryWire
+
+/// What applying a transaction gave, for the reply to whoever asked.
+package enum TxnResult: Hashable, Sendable {
+    case done
+    /// The path, and the stat right after the operation.
+    case created(Path, Stat)
+    case changed(Stat)
+    case multi([TxnResult])
+    /// A `ZooKeeperError`'s raw value, or 0 for the parts of a failed multi before the failing one.
+    case failed(Int32)
+}
+
+extension DataTree {
+    /// Applies a committed transaction: of this server's log, or decided just now.
+    ///
+    /// A transaction may already be in the tree (Apache writes snapshots while it applies), so
+    /// nothing here fails: what does not fit is left alone.
+    /// Source: DataTree.processTxn, ZooKeeper 3.9.5.
+    package mutating func apply(
+        _ header: TxnHeader, _ txn: Txn, firing events: inout [WatchEvent]
+    ) -> TxnResult {
+        let result = applyPart(header, type: header.type, txn, firing: &events)
+        if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
+        return result
+    }
+
+    private mutating func applyPart(
+        _ header: TxnHeader, type: OpCode, _ txn: Txn, firing events: inout [WatchEvent]
+    ) -> TxnResult {
+        switch txn {
+        case .create(let create): return applyCreate(header, type, create, firing: &events)
+        case .delete(let path): return applyDelete(path, header.zxid, firing: &events)
+        case .setData(let path, let data, let version):
+            return applySetData(header, path, data, version, firing: &events)
+        case .setACL(let path, let acl, let version): return applySetACL(path, acl, version)
+        case .check, .createSession, .closeSession:
+            applySession(header, txn, firing: &events)
+            return .done
+        case .error(let code): return .failed(code)
+        case .multi(let parts):
+            let hasFailed = parts.contains { $0.type == .error }
+            return .multi(
+                parts.map { part in
+                    if hasFailed {
+                        if case .error(let code) = part.txn { return .failed(code) }
+                        return .failed(0)
+                    }
+                    return applyPart(header, type: part.type, part.txn, firing: &events)
+                })
+        }
+    }
+
+    // MARK: Operations
+
+    private mutating func applyCreate(
+        _ header: TxnHeader, _ type: OpCode, _ create: CreateTxn, firing events: inout [WatchEvent]
+    ) -> TxnResult {
+        guard let parentLength = create.path.parentLength,
+            let parent = find(create.path.bytes.raw.extracting(first: parentLength))
+        else { return .failed(ZooKeeperError.noNode.rawValue) }
+        let existing = find(create.path)
+        updateStat(of: parent) { stat in
+            let cversion = create.parentCVersion ?? stat.cversion &+ 1
+            if cversion > stat.cversion {
+                stat.cversion = cversion
+                stat.pzxid = header.zxid
+            }
+        }
+        if let existing {
+            setACL(of: existing, create.acl)
+            return .failed(ZooKeeperError.nodeExists.rawValue)
+        }
+        var stat = StatPersisted()
+        stat.czxid = header.zxid
+        stat.mzxid = header.zxid
+        stat.pzxid = header.zxid
+        stat.ctime = header.time
+        stat.mtime = header.time
+        stat.owner = create.owner(type, session: header.session)
+        let id = insertNode(
+            path: create.path.bytes, parent: parent, data: create.data, acl: create.acl, stat: stat)
+        if path(create.path, isBelow: ReservedPath.quota) {
+            noteQuotaNode(created: create.path)
+        } else {
+            countQuota(at: create.path, nodes: 1, bytes: Int64(create.data?.count ?? 0))
+        }
+        events.append(WatchEvent(.nodeCreated, at: create.path, acl: create.acl))
+        events.append(
+            WatchEvent(
+                .nodeChildrenChanged, atParentOf: create.path, parentLength: parentLength,
+                acl: acls[nodes[parent].acl]))
+        return .created(create.path, nodes[id].clientStat)
+    }
+
+    private mutating func applyDelete(
+        _ path: Path, _ zxid: Zxid, firing events: inout [WatchEvent]
+    ) -> TxnResult {
+        guard let parentLength = path.parentLength,
+            let parent = find(path.bytes.raw.extracting(first: parentLength))
+        else { return .failed(ZooKeeperError.noNode.rawValue) }
+        let id = find(path)
+        updateStat(of: parent) { if zxid > $0.pzxid { $0.pzxid = zxid } }
+        guard let id, id != .root else { return .failed(ZooKeeperError.noNode.rawValue) }
+        let acl = acls[nodes[id].acl]
+        let dataLength = nodes[id].dataLength
+        removeNode(id, path: path)
+        if self.path(path, isBelow: ReservedPath.quota) {
+            noteQuotaNode(deleted: path)
+        } else {
+            countQuota(at: path, nodes: -1, bytes: -Int64(dataLength))
+        }
+        events.append(WatchEvent(.nodeDeleted, at: path, acl: acl))
+        events.append(
+            WatchEvent(
+                .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
+                acl: acls[nodes[parent].acl]))
+        return .done
+    }
+
+    private mutating func applySetData(
+        _ header: TxnHeader, _ path: Path, _ data: [UInt8]?, _ version: Int32,
+        firing events: inout [WatchEvent]
+    ) -> TxnResult {
+        guard let id = find(path) else { return .failed(ZooKeeperError.noNode.rawValue) }
+        let before = nodes[id].dataLength
+        digest &-= digestValue(of: id)
+        nodes[id].setData(data)
+        nodes[id].content = NodeDigest.content(
+            path: id == .root ? RawSpan() : path.bytes.raw, data: nodes[id].data)
+        nodes[id].stat.version = version
+        nodes[id].stat.mzxid = header.zxid
+        nodes[id].stat.mtime = header.time
+        digest &+= digestValue(of: id)
+        let change = nodes[id].dataLength - before
+        approximateDataSize += change
+        countQuota(at: path, nodes: 0, bytes: Int64(change))
+        events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[nodes[id].acl]))
+        return .changed(nodes[id].clientStat)
+    }
+
+    private mutating func applySetACL(
+        _ path: Path, _ acl: [ACL], _ version: Int32
+    ) -> TxnResult {
+        guard let id = find(path) else { return .failed(ZooKeeperError.noNode.rawValue) }
+        setACL(of: id, acl)
+        updateStat(of: id) { $0.aversion = version }
+        return .changed(nodes[id].clientStat)
+    }
+
+    private mutating func applySession(
+        _ header: TxnHeader, _ txn: Txn, firing events: inout [WatchEvent]
+    ) {
+        switch txn {
+        case .createSession(let timeout): sessions[header.session] = timeout
+        case .closeSession(let listed):
+            for path in listed ?? [] { _ = applyDelete(path, header.zxid, firing: &events) }
+            for path in ephemeralPaths(of: header.session) {
+                _ = applyDelete(path, header.zxid, firing: &events)
+            }
+            sessions[header.session] = nil
+        default: break
+        }
+    }
+
+    // MARK: Nodes
+
+    @discardableResult
+    mutating func insertNode(
+        path: [UInt8], parent: NodeID, data: [UInt8]?, acl: [ACL], stat: StatPersisted
+    ) -> NodeID {
+        let span = path.raw
+        let nameStart = path.isEmpty ? 0 : (path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1
+        let isCounted = path.count <= 11 || !path.starts(with: Self.uncountedPrefix)
+        let id = nodes.insert(
+            Znode(
+                name: span.extracting(droppingFirst: nameStart), data: data, stat: stat,
+                acl: acls.use(acl), parent: parent, isCounted: isCounted,
+                content: NodeDigest.content(path: span, data: data?.raw)))
+        precondition(path.isEmpty == (id == .root), "the root is the first node and no other is")
+        if parent != .none {
+            link(id, under: parent)
+            index.insert(hash: hasher.hash(span), id.rawValue)
+        }
+        if let owner = stat.owner.session(extendedTypes: extendedTypes) {
+            ephemerals[owner, default: []].insert(id)
+            ephemeralCount += 1
+        }
+        digest &+= digestValue(of: id)
+        approximateDataSize += path.count + (data?.count ?? 0)
+        return id
+    }
+
+    private static let uncountedPrefix = ReservedPath.zookeeper.bytes + [UInt8(ascii: "/")]
+
+    private mutating func removeNode(_ id: NodeID, path: Path) {
+        precondition(nodes[id].firstChild == .none, "only a node without children is deleted")
+        digest &-= digestValue(of: id)
+        approximateDataSize -= path.bytes.count + nodes[id].dataLength
+        if let owner = nodes[id].stat.owner.session(extendedTypes: extendedTypes) {
+            ephemerals[owner]?.remove(id)
+            if ephemerals[owner]?.isEmpty == true { ephemerals[owner] = nil }
+            ephemeralCount -= 1
+        }
+        acls.release(nodes[id].acl)
+        index.remove(hash: hasher.hash(path.bytes.raw), id.rawValue)
+        unlink(id)
+        nodes.remove(id)
+    }
+
+    private mutating func link(_ id: NodeID, under parent: NodeID) {
+        let first = nodes[parent].firstChild
+        nodes[id].nextSibling = first
+        if first != .none { nodes[first].previousSibling = id }
+        nodes[parent].firstChild = id
+        nodes[parent].numChildren += 1
+    }
+
+    private mutating func unlink(_ id: NodeID) {
+        let parent = nodes[id].parent
+        let previous = nodes[id].previousSibling
+        let next = nodes[id].nextSibling
+        if previous == .none {
+            nodes[parent].firstChild = next
+        } else {
+            nodes[previous].nextSibling = next
+        }
+        if next != .none { nodes[next].previousSibling = previous }
+        nodes[parent].numChildren -= 1
+    }
+
+    private mutating func setACL(of id: NodeID, _ acl: [ACL]) {
+        let old = nodes[id].acl
+        nodes[id].acl = acls.use(acl)
+        acls.release(old)
+    }
+
+    private mutating func updateStat(of id: NodeID, _ change: (inout StatPersisted) -> Void) {
+        digest &-= digestValue(of: id)
+        change(&nodes[id].stat)
+        digest &+= digestValue(of: id)
+    }
+
+    func digestValue(of id: NodeID) -> UInt64 {
+        nodes[id].isCounted
+            ? NodeDigest.value(content: nodes[id].content, stat: nodes[id].stat) : 0
+    }
+
+    private func path(_ path: Path, isBelow prefix: Path) -> Bool {
+        path.bytes.count > prefix.bytes.count && path.bytes.starts(with: prefix.bytes)
+    }
+}
+
+extension CreateTxn {
+    /// Who the node belongs to, which also says what kind it is.
+    func owner(_ type: OpCode, session: SessionID) -> NodeOwner {
+        switch type {
+        case .createContainer: .container
+        case .createTTL: .ttl(milliseconds: ttlMilliseconds & NodeOwner.maximumTTL)
+        default: isEphemeral ? .session(session) : .none
+        }
+    }
+}

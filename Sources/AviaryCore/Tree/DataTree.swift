@@ -1,0 +1,244 @@
+package import AviaryWire
+package import NIOCore
+
+/// The znodes, and where each path leads.
+package struct DataTree: ~Copyable, Sendable {
+    var nodes = NodeTable()
+    package internal(set) var acls = ACLTable()
+    /// From a path to its node; not part of a snapshot, or the next create would copy it.
+    var index = HashIndex()
+    let hasher: ByteHasher
+    /// The ephemeral nodes of each session.
+    var ephemerals: [SessionID: Set<NodeID>] = [:]
+    package internal(set) var ephemeralCount = 0
+    var quotas = QuotaTable()
+    /// The timeouts, in milliseconds, of the sessions that live at `lastProcessedZxid`.
+    package internal(set) var sessions: [SessionID: Int32] = [:]
+    package internal(set) var lastProcessedZxid = Zxid.zero
+    /// The sum of the nodes' digests, modulo 2^64.
+    package internal(set) var digest: UInt64 = 0
+    /// Bytes of paths and data, as `zk_approximate_data_size` has it.
+    package internal(set) var approximateDataSize = 0
+    /// Whether owners with the top byte 0xff are TTL nodes (`extendedTypesEnabled`).
+    let extendedTypes: Bool
+
+    /// A tree with no node at all, for a snapshot to be loaded into.
+    ///
+    /// - Parameter hashSeed: random, so that paths cannot be chosen to collide.
+    package init(emptyWithHashSeed hashSeed: UInt64, extendedTypes: Bool) {
+        self.hasher = ByteHasher(seed: hashSeed)
+        self.extendedTypes = extendedTypes
+    }
+
+    /// The tree of a server that has never run.
+    package init(hashSeed: UInt64, extendedTypes: Bool) {
+        self.init(emptyWithHashSeed: hashSeed, extendedTypes: extendedTypes)
+        var configStat = StatPersisted()
+        configStat.aversion = -1
+        load(path: [], data: [], acl: ACL.openToAll, stat: StatPersisted())
+        for path: Path in ["/zookeeper", "/zookeeper/quota"] {
+            load(path: path.bytes, data: [], acl: ACL.openToAll, stat: StatPersisted())
+        }
+        load(
+            path: ReservedPath.config.bytes, data: [], acl: ACL.readableByAll, stat: configStat)
+    }
+
+    /// O(1): what is shared is copied chunk by chunk when it changes.
+    package var snapshot: TreeSnapshot {
+        TreeSnapshot(
+            zxid: lastProcessedZxid, digest: digest, sessions: sessions, acls: acls, nodes: nodes)
+    }
+
+    /// Nodes without counting the root twice.
+    package var nodeCount: Int { nodes.count }
+
+    // MARK: Looking up
+
+    /// The node at a path; `/` and the empty path are the root.
+    package func find(_ path: RawSpan) -> NodeID? {
+        if path.byteCount <= 1 {
+            if path.byteCount == 0 || path.byte(at: 0) == UInt8(ascii: "/") { return .root }
+        }
+        return index.find(hash: hasher.hash(path)) { number in leads(to: NodeID(number), path) }
+            .map { NodeID($0) }
+    }
+
+    package func find(_ path: Path) -> NodeID? { find(path.bytes.raw) }
+
+    private func leads(to id: NodeID, _ path: RawSpan) -> Bool {
+        var end = path.byteCount
+        var id = id
+        while id != .root {
+            let length = nodes[id].nameLength
+            let start = end - length
+            guard start >= 1, path.byte(at: start - 1) == UInt8(ascii: "/"),
+                nodes[id].name.isEqual(to: path.extracting(start..<end))
+            else { return false }
+            end = start - 1
+            id = nodes[id].parent
+        }
+        return end == 0
+    }
+
+    /// The root's is `/`.
+    package func path(of id: NodeID) -> Path {
+        if id == .root { return .root }
+        var names: [NodeID] = []
+        var node = id
+        while node != .root {
+            names.append(node)
+            node = nodes[node].parent
+        }
+        var bytes: [UInt8] = []
+        for node in names.reversed() {
+            bytes.append(UInt8(ascii: "/"))
+            bytes.append(contentsOf: nodes[node].bytes[..<nodes[node].nameLength])
+        }
+        return Path(bytes)
+    }
+
+    // MARK: Reading a node
+
+    package func stat(of id: NodeID) -> Stat { nodes[id].clientStat }
+
+    package func persistedStat(of id: NodeID) -> StatPersisted { nodes[id].stat }
+
+    package func aclID(of id: NodeID) -> ACLTable.ID { nodes[id].acl }
+
+    package func acl(of id: NodeID) -> [ACL] { acls[nodes[id].acl] }
+
+    package func data(of id: NodeID) -> [UInt8]? { nodes[id].dataBytes }
+
+    /// The data as a buffer: null stays null.
+    package func writeData(of id: NodeID, to reply: inout ByteBuffer) {
+        if nodes[id].dataIsNull {
+            reply.writeInteger(Int32(-1))
+        } else {
+            reply.writeJute(nodes[id].data)
+        }
+    }
+
+    /// The names of the children as a vector, in no particular order. O(children).
+    package func writeChildren(of id: NodeID, to reply: inout ByteBuffer) {
+        reply.writeInteger(nodes[id].numChildren)
+        var child = nodes[id].firstChild
+        while child != .none {
+            reply.writeJute(nodes[child].name)
+            child = nodes[child].nextSibling
+        }
+    }
+
+    /// All nodes below one. O(descendants).
+    package func descendantCount(of id: NodeID) -> Int {
+        var count = 0
+        forEachDescendant(of: id) { _ in count += 1 }
+        return count
+    }
+
+    /// Not the node itself.
+    func forEachDescendant(of top: NodeID, _ body: (NodeID) -> Void) {
+        var id = nodes[top].firstChild
+        while id != .none {
+            body(id)
+            if nodes[id].firstChild != .none {
+                id = nodes[id].firstChild
+                continue
+            }
+            while id != top && nodes[id].nextSibling == .none { id = nodes[id].parent }
+            if id == top { return }
+            id = nodes[id].nextSibling
+        }
+    }
+
+    /// The paths of a session's ephemeral nodes, sorted.
+    package func ephemeralPaths(of session: SessionID) -> [Path] {
+        (ephemerals[session] ?? []).map { path(of: $0) }.sorted()
+    }
+
+    /// Sessions that own ephemeral nodes, sorted.
+    package var sessionsWithEphemerals: [SessionID] { ephemerals.keys.sorted() }
+
+    // MARK: Loading a snapshot
+
+    /// Puts in a node of a snapshot; parents come before their children.
+    ///
+    /// - Parameter path: empty for the root.
+    /// - Returns: false if the parent is not there.
+    @discardableResult
+    package mutating func load(
+        path: [UInt8], data: [UInt8]?, acl: [ACL], stat: StatPersisted
+    ) -> Bool {
+        if path.isEmpty {
+            insertNode(path: path, parent: .none, data: data, acl: acl, stat: stat)
+            return true
+        }
+        guard let parentLength = path.lastIndex(of: UInt8(ascii: "/")),
+            let parent = find(path.raw.extracting(first: parentLength))
+        else { return false }
+        insertNode(path: path, parent: parent, data: data, acl: acl, stat: stat)
+        return true
+    }
+
+    package mutating func load(session: SessionID, timeoutMilliseconds: Int32) {
+        sessions[session] = timeoutMilliseconds
+    }
+
+    /// To be called once after the nodes and sessions of a snapshot.
+    package mutating func finishLoading(zxid: Zxid) {
+        lastProcessedZxid = zxid
+    }
+}
+
+/// Nodes that a server makes for itself.
+package enum ReservedPath {
+    package static let zookeeper: Path = "/zookeeper"
+    package static let quota: Path = "/zookeeper/quota"
+    package static let config: Path = "/zookeeper/config"
+
+    package static func isUndeletable(_ path: Path) -> Bool {
+        path == .root || path == zookeeper || path == quota || path == config
+    }
+}
+
+extension Znode {
+    /// Source: DataNode.copyStat, ZooKeeper 3.9.5.
+    var clientStat: Stat {
+        var result = Stat()
+        result.czxid = stat.czxid
+        result.mzxid = stat.mzxid
+        result.pzxid = stat.pzxid
+        result.ctime = stat.ctime
+        result.mtime = stat.mtime
+        result.version = stat.version
+        result.cversion = stat.cversion &* 2 &- numChildren
+        result.aversion = stat.aversion
+        let isPlainOwner = !stat.owner.isContainer && stat.owner.ttlMilliseconds == nil
+        result.ephemeralOwner = isPlainOwner ? stat.owner.rawValue : 0
+        result.dataLength = Int32(dataLength)
+        result.numChildren = numChildren
+        return result
+    }
+}
+
+extension RawSpan {
+    func byte(at offset: Int) -> UInt8 {
+        unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+
+    func isEqual(to other: RawSpan) -> Bool {
+        let count = byteCount
+        guard count == other.byteCount else { return false }
+        var offset = 0
+        while offset + 8 <= count {
+            let left = unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let right = unsafe other.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            if left != right { return false }
+            offset += 8
+        }
+        while offset < count {
+            if byte(at: offset) != other.byte(at: offset) { return false }
+            offset += 1
+        }
+        return true
+    }
+}

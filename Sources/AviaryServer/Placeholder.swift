@@ -1,0 +1,5 @@
+import Crypto
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle

@@ -1,0 +1,131 @@
+package import NIOCore
+
+/// exists, getData, getChildren, getChildren2: the path stays in the frame it came in.
+package struct ReadRequest: ~Escapable {
+    /// Empty for a null path, which names the root like an empty one.
+    package let path: RawSpan
+    package let watch: Bool
+
+    @_lifetime(copy reader)
+    package init(from reader: inout JuteReader) throws(WireError) {
+        let range = try reader.readRange()
+        let watch = try reader.readBool()
+        guard let range else { throw .unexpectedNull }
+        self.path = reader.span(range)
+        self.watch = watch
+    }
+}
+
+/// getACL, sync, getAllChildrenNumber, getEphemerals: a path, which may be null.
+package struct PathRequest: WireRecord, Hashable {
+    package var path: ByteString?
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        path = try reader.readString()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(path)
+    }
+}
+
+/// create, create2, createContainer and, with a time to live, createTTL.
+package struct CreateRequest: WireRecord, Hashable {
+    package var path: Path
+    package var data: [UInt8]?
+    package var acl: [ACL]?
+    package var flags: Int32
+    package var ttlMilliseconds: Int64?
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        path = try reader.readPath()
+        data = try reader.readBuffer()
+        acl = try ACL.readList(from: &reader)
+        flags = try reader.readInt()
+    }
+
+    package init(withTTLFrom reader: inout JuteReader) throws(WireError) {
+        try self.init(from: &reader)
+        ttlMilliseconds = try reader.readLong()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(path)
+        buffer.writeJute(data)
+        if let acl { ACL.writeList(acl, to: &buffer) } else { buffer.writeInteger(Int32(-1)) }
+        buffer.writeInteger(flags)
+        if let ttlMilliseconds { buffer.writeInteger(ttlMilliseconds) }
+    }
+}
+
+/// delete and check.
+package struct VersionRequest: WireRecord, Hashable {
+    package var path: Path
+    /// -1 matches any version.
+    package var version: Int32
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        path = try reader.readPath()
+        version = try reader.readInt()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(path)
+        buffer.writeInteger(version)
+    }
+}
+
+package struct SetDataRequest: WireRecord, Hashable {
+    package var path: Path
+    package var data: [UInt8]?
+    package var version: Int32
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        path = try reader.readPath()
+        data = try reader.readBuffer()
+        version = try reader.readInt()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(path)
+        buffer.writeJute(data)
+        buffer.writeInteger(version)
+    }
+}
+
+package struct SetACLRequest: WireRecord, Hashable {
+    package var path: Path
+    package var acl: [ACL]?
+    package var version: Int32
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        path = try reader.readPath()
+        acl = try ACL.readList(from: &reader)
+        version = try reader.readInt()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(path)
+        if let acl { ACL.writeList(acl, to: &buffer) } else { buffer.writeInteger(Int32(-1)) }
+        buffer.writeInteger(version)
+    }
+}
+
+package struct AuthPacket: WireRecord, Hashable {
+    /// Always 0, never looked at.
+    package var type: Int32
+    package var scheme: ByteString?
+    package var auth: [UInt8]?
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        type = try reader.readInt()
+        scheme = try reader.readString()
+        auth = try reader.readBuffer()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeInteger(type)
+        buffer.writeJute(scheme)
+        buffer.writeJute(auth)
+    }
+}

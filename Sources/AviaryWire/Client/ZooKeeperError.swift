@@ -1,0 +1,21 @@
+/// A request's failure, as the code that goes into the reply.
+///
+/// Source: org.apache.zookeeper.KeeperException.Code, 3.9.5.
+package enum ZooKeeperError: Int32, Error, Sendable {
+    case runtimeInconsistency = -2
+    case marshallingError = -5
+    case unimplemented = -6
+    case badArguments = -8
+    case noNode = -101
+    case noAuth = -102
+    case badVersion = -103
+    case noChildrenForEphemerals = -108
+    case nodeExists = -110
+    case notEmpty = -111
+    case sessionExpired = -112
+    case invalidACL = -114
+    case authFailed = -115
+    case noWatcher = -121
+    case reconfigDisabled = -123
+    case quotaExceeded = -125
+}

@@ -1,0 +1,43 @@
+package import NIOCore
+
+/// A transaction as it stands in the log and travels in a proposal: header, record, digest.
+package struct LogEntry: WireRecord, Hashable {
+    package var header: TxnHeader
+    package var txn: Txn
+    package var digest: TxnDigest?
+
+    package init(header: TxnHeader, txn: Txn, digest: TxnDigest?) {
+        self.header = header
+        self.txn = txn
+        self.digest = digest
+    }
+
+    private static let digestByteCount = 12
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        header = try TxnHeader(from: &reader)
+        if header.type == .closeSession, try Self.hasNoList(reader) {
+            txn = .closeSession(ephemerals: nil)
+        } else {
+            txn = try Txn(type: header.type, from: &reader)
+        }
+        digest = reader.remaining >= Self.digestByteCount ? try TxnDigest(from: &reader) : nil
+    }
+
+    /// Whether nothing, or only a digest, follows the header of a closeSession.
+    ///
+    /// A digest begins with its version, 2. A list of two paths does not fit in its 12 bytes, so the
+    /// two cannot be confused.
+    private static func hasNoList(_ reader: borrowing JuteReader) throws(WireError) -> Bool {
+        if reader.remaining == 0 { return true }
+        guard reader.remaining == digestByteCount else { return false }
+        var probe = copy reader
+        return try probe.readInt() == TxnDigest.currentVersion
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        header.write(to: &buffer)
+        txn.write(type: header.type, to: &buffer)
+        digest?.write(to: &buffer)
+    }
+}

@@ -1,0 +1,86 @@
+/// A znode's path as its UTF-8 bytes: equal only where the bytes are.
+package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
+    CustomStringConvertible
+{
+    package let bytes: [UInt8]
+
+    package init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    package init(stringLiteral value: String) {
+        self.bytes = [UInt8](value.utf8)
+    }
+
+    package static let root: Path = "/"
+
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    package static func < (left: Path, right: Path) -> Bool {
+        left.bytes.lexicographicallyPrecedes(right.bytes)
+    }
+
+    /// How many bytes the parent's path takes, as a prefix of this one: 0 is the root. Nil if there
+    /// is no slash.
+    package var parentLength: Int? {
+        bytes.lastIndex(of: UInt8(ascii: "/"))
+    }
+
+    package var parent: Path? {
+        guard let length = parentLength else { return nil }
+        return length == 0 ? .root : Path([UInt8](bytes[..<length]))
+    }
+
+    /// What follows the last slash.
+    package var name: ArraySlice<UInt8> {
+        bytes[((parentLength ?? -1) + 1)...]
+    }
+
+    package func child(_ name: some Collection<UInt8>) -> Path {
+        var path = bytes
+        if path != [UInt8(ascii: "/")] { path.append(UInt8(ascii: "/")) }
+        path.append(contentsOf: name)
+        return Path(path)
+    }
+
+    package var containsNull: Bool { bytes.contains(0) }
+
+    /// Whether this is a path that may be created.
+    ///
+    /// Source: PathUtils.validatePath, ZooKeeper 3.9.5.
+    package var isValid: Bool {
+        guard bytes.first == UInt8(ascii: "/") else { return false }
+        if bytes.count == 1 { return true }
+        guard bytes.last != UInt8(ascii: "/") else { return false }
+        var componentStart = 1
+        for index in 1...bytes.count {
+            if index < bytes.count && bytes[index] != UInt8(ascii: "/") { continue }
+            if !isValidComponent(bytes[componentStart..<index]) { return false }
+            componentStart = index + 1
+        }
+        return hasOnlyAllowedCharacters
+    }
+
+    private func isValidComponent(_ component: ArraySlice<UInt8>) -> Bool {
+        let dot = UInt8(ascii: ".")
+        switch component.count {
+        case 0: return false
+        case 1: return component.first != dot
+        case 2: return !(component.first == dot && component.last == dot)
+        default: return true
+        }
+    }
+
+    /// Refused are the UTF-16 units 0000–001f, 007f–009f, d800–f8ff and fff0–ffff.
+    private var hasOnlyAllowedCharacters: Bool {
+        var isASCII = true
+        for byte in bytes {
+            if byte < 0x20 || byte == 0x7f { return false }
+            if byte >= 0x80 { isASCII = false }
+        }
+        if isASCII { return true }
+        return String(decoding: bytes, as: UTF8.self).utf16.allSatisfy { unit in
+            !(0x7f...0x9f).contains(unit) && !(0xd800...0xf8ff).contains(unit) && unit < 0xfff0
+        }
+    }
+}

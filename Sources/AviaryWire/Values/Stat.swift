@@ -1,0 +1,55 @@
+package import NIOCore
+
+/// What a client sees of a node besides its data: 68 bytes on the wire.
+package struct Stat: WireRecord, Hashable {
+    package var czxid: Zxid = .zero
+    package var mzxid: Zxid = .zero
+    /// Milliseconds since 1970, the leader's clock.
+    package var ctime: Int64 = 0
+    package var mtime: Int64 = 0
+    package var version: Int32 = 0
+    package var cversion: Int32 = 0
+    package var aversion: Int32 = 0
+    package var ephemeralOwner: Int64 = 0
+    package var dataLength: Int32 = 0
+    package var numChildren: Int32 = 0
+    package var pzxid: Zxid = .zero
+
+    package init() {}
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        czxid = Zxid(try reader.readLong())
+        mzxid = Zxid(try reader.readLong())
+        ctime = try reader.readLong()
+        mtime = try reader.readLong()
+        version = try reader.readInt()
+        cversion = try reader.readInt()
+        aversion = try reader.readInt()
+        ephemeralOwner = try reader.readLong()
+        dataLength = try reader.readInt()
+        numChildren = try reader.readInt()
+        pzxid = Zxid(try reader.readLong())
+    }
+
+    package static let byteCount = 68
+
+    package func write(to buffer: inout ByteBuffer) {
+        _ = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Stat.byteCount) { raw in
+            func put(_ value: some FixedWidthInteger, at offset: Int) {
+                unsafe raw.storeBytes(of: value.bigEndian, toByteOffset: offset, as: type(of: value))
+            }
+            put(czxid.rawValue, at: 0)
+            put(mzxid.rawValue, at: 8)
+            put(ctime, at: 16)
+            put(mtime, at: 24)
+            put(version, at: 32)
+            put(cversion, at: 36)
+            put(aversion, at: 40)
+            put(ephemeralOwner, at: 44)
+            put(dataLength, at: 52)
+            put(numChildren, at: 56)
+            put(pzxid.rawValue, at: 60)
+            return Stat.byteCount
+        }
+    }
+}
