@@ -135,7 +135,7 @@ class Server:
         """Whether the server answers a handshake. The session is one that cannot exist, so that
         asking costs no transaction."""
         try:
-            rawclient.RawClient(self.address, session=(1, bytes(16)), limit=2.0).abandon()
+            rawclient.RawClient(self.address, session=(1, bytes(16)), limit=0.5).abandon()
         except rawclient.Refused:
             return True
         except OSError:

@@ -171,11 +171,10 @@ extension DataTree {
     ) -> NodeID {
         let span = path.raw
         let nameStart = path.isEmpty ? 0 : (path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1
-        let isCounted = path.count <= 11 || !path.starts(with: Self.uncountedPrefix)
         let id = nodes.insert(
             Znode(
                 name: span.extracting(droppingFirst: nameStart), data: data, stat: stat,
-                acl: acls.use(acl), parent: parent, isCounted: isCounted,
+                acl: acls.use(acl), parent: parent, isCounted: Self.isCounted(path),
                 content: NodeDigest.content(path: span, data: data?.raw)))
         precondition(path.isEmpty == (id == .root), "the root is the first node and no other is")
         if parent != .none {
@@ -189,6 +188,11 @@ extension DataTree {
         digest &+= digestValue(of: id)
         approximateDataSize += path.count + (data?.count ?? 0)
         return id
+    }
+
+    /// Whether the tree's digest covers a path: not what is below `/zookeeper`.
+    static func isCounted(_ path: [UInt8]) -> Bool {
+        path.count <= uncountedPrefix.count || !path.starts(with: uncountedPrefix)
     }
 
     private static let uncountedPrefix = ReservedPath.zookeeper.bytes + [UInt8(ascii: "/")]

@@ -50,7 +50,7 @@ package struct MultiRequest: WireRecord, Hashable {
             }
         }
 
-        var isRead: Bool {
+        package var isRead: Bool {
             switch self {
             case .getData, .getChildren: true
             case .create, .delete, .setData, .check: false

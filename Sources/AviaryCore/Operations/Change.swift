@@ -1,0 +1,176 @@
+import AviaryWire
+
+extension ServerCore {
+    /// Source: PrepRequestProcessor.pRequest2Txn, case delete, ZooKeeper 3.9.5.
+    mutating func prepareDelete(
+        _ request: VersionRequest, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        let path = request.path
+        guard let parentLength = path.parentLength, !path.containsNull,
+            !ReservedPath.isUndeletable(path)
+        else { throw .badArguments }
+        var parent = try parentState(of: path, parentLength)
+        try access.check(parent.acl, .delete, asker.identities)
+        guard let node = state(of: path.bytes.raw) else { throw .noNode }
+        try checkVersion(request.version, against: node.stat.version)
+        if node.numChildren > 0 { throw .notEmpty }
+        let parentBefore = parent
+        parent.stat.pzxid = asker.zxid
+        parent.numChildren -= 1
+        outstanding.set(
+            path.bytes, length: parentLength, to: parent, before: parentBefore, zxid: asker.zxid)
+        var gone = node
+        gone.exists = false
+        outstanding.set(
+            path.bytes, length: path.bytes.count, to: gone, before: node, zxid: asker.zxid)
+        return .delete(path)
+    }
+
+    mutating func prepareSetData(
+        _ request: SetDataRequest, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        let path = request.path
+        guard path.isValid else { throw .badArguments }
+        guard let before = state(of: path.bytes.raw) else { throw .noNode }
+        try access.check(before.acl, .write, asker.identities)
+        let length = request.data?.count ?? 0
+        if length != before.dataLength {
+            try checkQuota(at: path, nodes: 0, bytes: length - before.dataLength)
+        }
+        try checkVersion(request.version, against: before.stat.version)
+        var node = before
+        node.stat.version &+= 1
+        node.stat.mzxid = asker.zxid
+        node.stat.mtime = asker.time
+        node.dataLength = length
+        let isRoot = path == .root
+        node.content = NodeDigest.content(
+            path: isRoot ? RawSpan() : path.bytes.raw, data: request.data?.raw)
+        outstanding.set(
+            path.bytes, length: isRoot ? 0 : path.bytes.count, to: node, before: before,
+            zxid: asker.zxid)
+        return .setData(path: path, data: request.data, version: node.stat.version)
+    }
+
+    mutating func prepareSetACL(
+        _ request: SetACLRequest, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        let path = request.path
+        guard path.isValid else { throw .badArguments }
+        let acl = try access.stored(request.acl, for: asker.identities)
+        guard let before = state(of: path.bytes.raw) else { throw .noNode }
+        try access.check(before.acl, .admin, asker.identities)
+        try checkVersion(request.version, against: before.stat.aversion)
+        var node = before
+        node.acl = acl
+        node.stat.aversion &+= 1
+        outstanding.set(
+            path.bytes, length: path == .root ? 0 : path.bytes.count, to: node, before: before,
+            zxid: asker.zxid)
+        return .setACL(path: path, acl: acl, version: node.stat.aversion)
+    }
+
+    func prepareCheck(
+        _ request: VersionRequest, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        guard request.path.isValid else { throw .badArguments }
+        guard let node = state(of: request.path.bytes.raw) else { throw .noNode }
+        try access.check(node.acl, .read, asker.identities)
+        try checkVersion(request.version, against: node.stat.version)
+        return .check(path: request.path, version: node.stat.version &+ 1)
+    }
+
+    /// Lists the ephemerals that the session will have when this is applied.
+    mutating func prepareCloseSession(_ id: SessionID, zxid: Zxid) -> Txn {
+        let pending = outstanding.ephemerals(of: .session(id))
+        var paths = tree.ephemeralPaths(of: id).filter { !pending.deleted.contains($0) }
+        let known = Set(paths)
+        paths += pending.created.filter { !known.contains($0) }
+        for path in paths {
+            guard let parentLength = path.parentLength,
+                let node = state(of: path.bytes.raw),
+                let parentBefore = state(of: path.bytes.raw.extracting(first: parentLength))
+            else { continue }
+            var parent = parentBefore
+            parent.stat.pzxid = zxid
+            parent.numChildren -= 1
+            outstanding.set(
+                path.bytes, length: parentLength, to: parent, before: parentBefore, zxid: zxid)
+            var gone = node
+            gone.exists = false
+            outstanding.set(
+                path.bytes, length: path.bytes.count, to: gone, before: node, zxid: zxid)
+        }
+        return .closeSession(ephemerals: paths)
+    }
+
+    /// All or nothing: after the first failure every operation becomes an error.
+    ///
+    /// Source: PrepRequestProcessor.pRequest, case multi, ZooKeeper 3.9.5.
+    mutating func prepareMulti(_ request: MultiRequest, for asker: Asker) -> Txn {
+        outstanding.begin()
+        var parts: [Txn.Part] = []
+        parts.reserveCapacity(request.operations.count)
+        var hasFailed = false
+        for operation in request.operations {
+            if hasFailed {
+                let code = ZooKeeperError.runtimeInconsistency.rawValue
+                parts.append(Txn.Part(type: .error, txn: .error(code)))
+                continue
+            }
+            do throws(ZooKeeperError) {
+                let txn = try prepare(operation, for: asker)
+                parts.append(Txn.Part(type: operation.opCode, txn: txn))
+            } catch {
+                hasFailed = true
+                outstanding.takeBack(asker.zxid)
+                parts.append(Txn.Part(type: .error, txn: .error(error.rawValue)))
+            }
+        }
+        if !hasFailed { outstanding.keep() }
+        return .multi(parts)
+    }
+
+    private mutating func prepare(
+        _ operation: MultiRequest.Operation, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        switch operation {
+        case .create(let code, let create):
+            return .create(try prepareCreate(create, code, for: asker))
+        case .delete(let delete): return try prepareDelete(delete, for: asker)
+        case .setData(let setData): return try prepareSetData(setData, for: asker)
+        case .check(let check): return try prepareCheck(check, for: asker)
+        case .getData, .getChildren: preconditionFailure("reads were refused when decoded")
+        }
+    }
+
+    // MARK: Quota
+
+    /// Refuses what would pass a hard limit; soft ones only tell the operator.
+    ///
+    /// Only with `enforceQuota`. Looks at what is applied, not at what is outstanding.
+    /// Source: ZooKeeperServer.checkQuota, 3.9.5.
+    func checkQuota(
+        at path: Path, nodes: Int, bytes: Int
+    ) throws(ZooKeeperError) {
+        guard settings.enforceQuota, !tree.quotas.isEmpty,
+            let root = tree.quotas.root(of: path),
+            let limitsID = tree.find(QuotaTable.limitsPath(of: root))
+        else { return }
+        guard let text = tree.data(of: limitsID), let limits = QuotaText(text) else {
+            throw .marshallingError
+        }
+        var usage = QuotaText(count: 0, bytes: 0)
+        if let statsID = tree.find(QuotaTable.statsPath(of: root)) {
+            usage = QuotaText(tree.data(of: statsID) ?? []) ?? usage
+        }
+        if nodes > 0 && limits.countHardLimit > -1
+            && usage.count + Int64(nodes) > limits.countHardLimit
+        {
+            throw .quotaExceeded
+        }
+        if limits.byteHardLimit > -1 && usage.bytes + Int64(bytes) > limits.byteHardLimit {
+            throw .quotaExceeded
+        }
+    }
+}

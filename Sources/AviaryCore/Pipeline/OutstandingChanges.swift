@@ -1,0 +1,153 @@
+import AviaryWire
+import DequeModule
+
+/// A node as it will be when everything that is proposed is applied.
+struct NodeState: Sendable {
+    var exists = true
+    var stat: StatPersisted
+    var numChildren: Int32
+    var acl: [ACL]
+    var content: CRC32
+    var dataLength: Int
+    /// Whether the tree's digest covers the node.
+    var isCounted: Bool
+
+    var digestValue: UInt64 {
+        exists && isCounted ? NodeDigest.value(content: content, stat: stat) : 0
+    }
+}
+
+/// What writes that are not applied yet will change, so that the next write is checked against it.
+///
+/// Source: ZooKeeperServer.outstandingChanges and PrepRequestProcessor, 3.9.5.
+struct OutstandingChanges: Sendable {
+    private struct Record: Sendable {
+        /// The record's path is a prefix of these.
+        var bytes: [UInt8]
+        var length: Int
+        var hash: UInt32
+        /// Of the newest change.
+        var zxid: Zxid
+        var state: NodeState
+    }
+
+    private struct Touch: Sendable {
+        let zxid: Zxid
+        let slot: UInt32
+    }
+
+    /// What one change did, for taking it back.
+    private struct Undo: Sendable {
+        let slot: UInt32
+        let before: Record?
+    }
+
+    private var records: [Record?] = []
+    private var vacant: [UInt32] = []
+    private var index = HashIndex()
+    private var touches: Deque<Touch> = []
+    private let hasher: ByteHasher
+    private var undo: [Undo]?
+    private var digestBefore: UInt64 = 0
+    /// The digest of the tree with all outstanding changes.
+    private(set) var digest: UInt64
+
+    init(hasher: ByteHasher, digest: UInt64) {
+        self.hasher = hasher
+        self.digest = digest
+    }
+
+    var isEmpty: Bool { touches.isEmpty }
+
+    func find(_ path: RawSpan) -> NodeState? {
+        number(of: path, hash: hasher.hash(path)).flatMap { records[Int($0)]?.state }
+    }
+
+    /// - Parameters:
+    ///   - bytes: an array that begins with the path.
+    ///   - before: the node's state so far, nil if it is new.
+    mutating func set(
+        _ bytes: [UInt8], length: Int, to state: NodeState, before: NodeState?, zxid: Zxid
+    ) {
+        digest = digest &- (before?.digestValue ?? 0) &+ state.digestValue
+        let path = bytes.raw.extracting(first: length)
+        let hash = hasher.hash(path)
+        if let slot = number(of: path, hash: hash) {
+            undo?.append(Undo(slot: slot, before: records[Int(slot)]))
+            if records[Int(slot)]?.zxid != zxid {
+                touches.append(Touch(zxid: zxid, slot: slot))
+            }
+            records[Int(slot)]?.zxid = zxid
+            records[Int(slot)]?.state = state
+            return
+        }
+        let record = Record(bytes: bytes, length: length, hash: hash, zxid: zxid, state: state)
+        let slot: UInt32
+        if let free = vacant.popLast() {
+            slot = free
+            records[Int(slot)] = record
+        } else {
+            slot = UInt32(records.count)
+            records.append(record)
+        }
+        index.insert(hash: hash, slot)
+        touches.append(Touch(zxid: zxid, slot: slot))
+        undo?.append(Undo(slot: slot, before: nil))
+    }
+
+    /// A transaction was applied: what it and those before it changed is in the tree now.
+    mutating func forget(upTo zxid: Zxid) {
+        while let touch = touches.first, touch.zxid <= zxid {
+            touches.removeFirst()
+            if records[Int(touch.slot)]?.zxid == touch.zxid { vacate(touch.slot) }
+        }
+    }
+
+    /// From here on changes can be taken back.
+    mutating func begin() {
+        precondition(undo == nil, "only one multi is prepared at a time")
+        undo = []
+        digestBefore = digest
+    }
+
+    mutating func keep() { undo = nil }
+
+    /// Takes back everything since `begin`, all of which has this zxid.
+    mutating func takeBack(_ zxid: Zxid) {
+        for change in (undo ?? []).reversed() {
+            if let before = change.before {
+                records[Int(change.slot)] = before
+            } else {
+                vacate(change.slot)
+            }
+        }
+        while touches.last?.zxid == zxid { touches.removeLast() }
+        digest = digestBefore
+        undo = nil
+    }
+
+    /// The outstanding ephemerals of a session: those that will be there, and those that will not.
+    func ephemerals(of owner: NodeOwner) -> (created: [Path], deleted: Set<Path>) {
+        var created: [Path] = []
+        var deleted: Set<Path> = []
+        for case .some(let record) in records where record.state.stat.owner == owner {
+            let path = Path(Array(record.bytes[..<record.length]))
+            if record.state.exists { created.append(path) } else { deleted.insert(path) }
+        }
+        return (created, deleted)
+    }
+
+    private func number(of path: RawSpan, hash: UInt32) -> UInt32? {
+        index.find(hash: hash) { slot in
+            guard let record = records[Int(slot)] else { return false }
+            return record.bytes.raw.extracting(first: record.length).isEqual(to: path)
+        }
+    }
+
+    private mutating func vacate(_ slot: UInt32) {
+        guard let record = records[Int(slot)] else { return }
+        index.remove(hash: record.hash, slot)
+        records[Int(slot)] = nil
+        vacant.append(slot)
+    }
+}

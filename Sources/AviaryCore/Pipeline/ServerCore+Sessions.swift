@@ -1,0 +1,135 @@
+import AviaryWire
+import DequeModule
+import NIOCore
+
+extension ServerCore {
+    /// A connection's first frame: a new session, or one that goes on here.
+    ///
+    /// Source: ZooKeeperServer.processConnectRequest, 3.9.5. Unlike there, the password is checked
+    /// before the session's other connection is closed, so that nobody can cut off a stranger.
+    mutating func handshake(
+        _ frame: RawSpan, on slot: UInt32, at now: Now, reply: inout ByteBuffer,
+        into effects: inout StepEffects
+    ) throws(WireError) {
+        var reader = JuteReader(frame)
+        let request = try ConnectRequest(from: &reader)
+        statistics.connectionRequests += 1
+        if request.lastZxidSeen > tree.lastProcessedZxid {
+            statistics.unsuccessfulHandshakes += 1
+            close(slot, into: &effects)
+            return
+        }
+        connections[slot].readOnlyByte = request.readOnly == nil ? nil : false
+        connections[slot].timeoutMilliseconds = min(
+            max(request.timeoutMilliseconds, settings.minimumSessionTimeoutMilliseconds),
+            settings.maximumSessionTimeoutMilliseconds)
+        if request.session == .none {
+            createSession(on: slot, at: now, into: &effects)
+        } else {
+            reattach(request, on: slot, at: now, reply: &reply, into: &effects)
+        }
+    }
+
+    private mutating func createSession(
+        on slot: UInt32, at now: Now, into effects: inout StepEffects
+    ) {
+        let id = sessions.makeID()
+        let timeout = connections[slot].timeoutMilliseconds
+        connections[slot].session = id
+        connections[slot].phase = .establishing
+        connections[slot].statistics.lastOperation = .createSession
+        sessions.add(
+            id, timeoutMilliseconds: timeout, connection: connections[slot].id, at: now)
+        propose(
+            .createSession(timeoutMilliseconds: timeout), as: .createSession, session: id, xid: 0,
+            for: connections[slot].id, at: now, into: &effects)
+    }
+
+    private mutating func reattach(
+        _ request: ConnectRequest, on slot: UInt32, at now: Now, reply: inout ByteBuffer,
+        into effects: inout StepEffects
+    ) {
+        let id = request.session
+        statistics.revalidations += 1
+        guard request.password == id.password, let session = sessions[id], !session.isClosing
+        else {
+            writeConnectResponse(
+                .refused(readOnly: connections[slot].readOnlyByte), to: &reply)
+            statistics.unsuccessfulHandshakes += 1
+            close(slot, into: &effects)
+            return
+        }
+        if let other = session.connection, other.slot != slot, connections.contains(other) {
+            close(other.slot, into: &effects)
+        }
+        let timeout = connections[slot].timeoutMilliseconds
+        sessions.attach(
+            id, to: connections[slot].id, timeoutMilliseconds: timeout, at: now)
+        connections[slot].session = id
+        connections[slot].phase = .established
+        writeConnectResponse(
+            ConnectResponse(
+                timeoutMilliseconds: timeout, session: id, password: id.password,
+                readOnly: connections[slot].readOnlyByte), to: &reply)
+    }
+
+    /// The createSession of a connection is committed.
+    mutating func sessionCreated(
+        on slot: UInt32, at now: Now, reply: inout ByteBuffer, into effects: inout StepEffects
+    ) {
+        let id = connections[slot].session
+        writeConnectResponse(
+            ConnectResponse(
+                timeoutMilliseconds: connections[slot].timeoutMilliseconds, session: id,
+                password: id.password, readOnly: connections[slot].readOnlyByte), to: &reply)
+        connections[slot].phase = .established
+        var early = connections[slot].waiting
+        connections[slot].waiting.removeAll()
+        while case .frame(let frame)? = early.popFirst() {
+            guard connections[slot].phase == .established else { return }
+            do throws(WireError) {
+                try request(frame.raw, on: slot, at: now, reply: &reply, into: &effects)
+            } catch {
+                close(slot, into: &effects)
+            }
+        }
+    }
+
+    private mutating func writeConnectResponse(
+        _ response: ConnectResponse, to reply: inout ByteBuffer
+    ) {
+        let start = reply.beginFrame()
+        response.write(to: &reply)
+        reply.endFrame(start)
+        statistics.packetsSent += 1
+    }
+
+    /// Closes the sessions whose time is up.
+    mutating func expireSessions(at now: Now, into effects: inout StepEffects) {
+        for id in sessions.expired(at: now) {
+            statistics.sessionsExpired += 1
+            proposeClose(of: id, xid: 0, for: nil, at: now, into: &effects)
+        }
+    }
+
+    /// Nothing of the session is taken any more; its end comes with the commit.
+    mutating func proposeClose(
+        of id: SessionID, xid: Int32, for connection: ConnectionID?, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        sessions.markClosing(id)
+        let zxid = lastProposed.next
+        let txn = prepareCloseSession(id, zxid: zxid)
+        propose(
+            txn, as: .closeSession, session: id, xid: xid, for: connection, at: now,
+            into: &effects)
+    }
+
+    /// A session's end is committed: whichever connection it still has is closed.
+    mutating func sessionEnded(_ id: SessionID, into effects: inout StepEffects) {
+        if let connection = sessions[id]?.connection, connections.contains(connection) {
+            close(connection.slot, into: &effects)
+        }
+        sessions.remove(id)
+    }
+}

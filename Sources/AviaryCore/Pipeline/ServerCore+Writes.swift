@@ -1,0 +1,199 @@
+import AviaryWire
+import NIOCore
+import Zab
+
+extension ServerCore {
+    /// A request that takes its place among the transactions: checked against what is outstanding,
+    /// proposed, and answered when it is committed. A refused one is proposed too, as an error.
+    ///
+    /// Source: PrepRequestProcessor.pRequest, ZooKeeper 3.9.5. Unlike there, a record is decoded
+    /// before a zxid is taken.
+    mutating func write(
+        _ header: RequestHeader, _ reader: consuming JuteReader, on slot: UInt32, at now: Now,
+        reply: inout ByteBuffer, into effects: inout StepEffects
+    ) {
+        guard let code = OpCode(rawValue: header.type) else { return }
+        let session = connections[slot].session
+        let connection = connections[slot].id
+        guard let state = sessions[session], !state.isClosing else {
+            refuse(header.xid, .sessionExpired, on: slot, at: now, reply: &reply)
+            return
+        }
+        switch code {
+        case .closeSession:
+            connections[slot].waiting.append(.inFlight)
+            proposeClose(of: session, xid: header.xid, for: connection, at: now, into: &effects)
+        case .sync:
+            submitSync(header, reader, on: slot, at: now, reply: &reply)
+        default:
+            let request: WriteRequest
+            do throws(WireError) {
+                request = try WriteRequest(code, from: reader)
+            } catch {
+                if code == .multi {
+                    connections[slot].waiting.append(.inFlight)
+                    proposeError(.marshallingError, header, on: slot, at: now, into: &effects)
+                } else {
+                    refuse(header.xid, .marshallingError, on: slot, at: now, reply: &reply)
+                }
+                return
+            }
+            submit(request, code, header, on: slot, at: now, into: &effects)
+        }
+    }
+
+    private mutating func submit(
+        _ request: WriteRequest, _ code: OpCode, _ header: RequestHeader, on slot: UInt32,
+        at now: Now, into effects: inout StepEffects
+    ) {
+        connections[slot].waiting.append(.inFlight)
+        let asker = Asker(
+            session: connections[slot].session, identities: connections[slot].identities,
+            zxid: lastProposed.next, time: now.wallMilliseconds)
+        do throws(ZooKeeperError) {
+            let txn = try prepare(request, code, for: asker)
+            propose(
+                txn, as: code, session: asker.session, xid: header.xid,
+                for: connections[slot].id, at: now, into: &effects)
+        } catch {
+            proposeError(error, header, on: slot, at: now, into: &effects)
+        }
+    }
+
+    /// The decoded body of a write.
+    enum WriteRequest {
+        case create(CreateRequest)
+        case delete(VersionRequest)
+        case setData(SetDataRequest)
+        case setACL(SetACLRequest)
+        case multi(MultiRequest)
+        case reconfig
+
+        init(_ code: OpCode, from source: consuming JuteReader) throws(WireError) {
+            var reader = source
+            switch code {
+            case .create, .create2, .createContainer:
+                self = .create(try CreateRequest(from: &reader))
+            case .createTTL: self = .create(try CreateRequest(withTTLFrom: &reader))
+            case .delete: self = .delete(try VersionRequest(from: &reader))
+            case .setData: self = .setData(try SetDataRequest(from: &reader))
+            case .setACL: self = .setACL(try SetACLRequest(from: &reader))
+            case .multi:
+                let multi = try MultiRequest(from: &reader)
+                if let first = multi.operations.first, first.isRead {
+                    throw .unknownType(first.opCode.rawValue)
+                }
+                self = .multi(multi)
+            case .reconfig: self = .reconfig
+            default: throw .unknownType(code.rawValue)
+            }
+        }
+    }
+
+    private mutating func prepare(
+        _ request: WriteRequest, _ code: OpCode, for asker: Asker
+    ) throws(ZooKeeperError) -> Txn {
+        switch request {
+        case .create(let create): return .create(try prepareCreate(create, code, for: asker))
+        case .delete(let delete): return try prepareDelete(delete, for: asker)
+        case .setData(let setData): return try prepareSetData(setData, for: asker)
+        case .setACL(let setACL): return try prepareSetACL(setACL, for: asker)
+        case .multi(let multi): return prepareMulti(multi, for: asker)
+        case .reconfig: throw .reconfigDisabled
+        }
+    }
+
+    // MARK: Proposing
+
+    /// Gives a transaction its zxid, encodes it once, and sends it on its way.
+    mutating func propose(
+        _ txn: Txn, as code: OpCode, session: SessionID, xid: Int32,
+        for connection: ConnectionID?, at now: Now, into effects: inout StepEffects
+    ) {
+        let zxid = lastProposed.next
+        lastProposed = zxid
+        var type = code
+        var digest: TxnDigest? = TxnDigest(treeDigest: outstanding.digest)
+        if case .error = txn {
+            type = .error
+            digest = nil
+        }
+        let header = TxnHeader(
+            session: session, cxid: xid, zxid: zxid, time: now.wallMilliseconds, type: type)
+        let entry = LogEntry(header: header, txn: txn, digest: digest)
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(entry.estimatedByteCount)
+        entry.write(to: &bytes)
+        inFlight.append(
+            InFlight(
+                zxid: zxid, work: .transaction(entry), request: code, xid: xid,
+                connection: connection, arrivedAt: now.monotonicMilliseconds))
+        statistics.proposals += 1
+        let isSnapshotDue = snapshotPolicy.isDue(afterAppending: bytes.readableBytes)
+        drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
+        if isSnapshotDue {
+            effects.disk.append(.rollLog)
+            orderSnapshot(into: &effects)
+        }
+    }
+
+    private mutating func proposeError(
+        _ error: ZooKeeperError, _ header: RequestHeader, on slot: UInt32, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        guard let code = OpCode(rawValue: header.type) else { return }
+        propose(
+            .error(error.rawValue), as: code, session: connections[slot].session, xid: header.xid,
+            for: connections[slot].id, at: now, into: &effects)
+    }
+
+    /// Answers without a transaction, in the request's turn.
+    private mutating func refuse(
+        _ xid: Int32, _ error: ZooKeeperError, on slot: UInt32, at now: Now,
+        reply: inout ByteBuffer
+    ) {
+        if connections[slot].waiting.isEmpty {
+            writeReply(xid, tree.lastProcessedZxid, error: error, to: &reply, slot, at: now)
+        } else {
+            connections[slot].waiting.append(.refusal(xid: xid, error))
+        }
+    }
+
+    /// A sync is answered when everything proposed before it is committed.
+    private mutating func submitSync(
+        _ header: RequestHeader, _ source: consuming JuteReader, on slot: UInt32, at now: Now,
+        reply: inout ByteBuffer
+    ) {
+        var reader = source
+        let request: PathRequest
+        do throws(WireError) {
+            request = try PathRequest(from: &reader)
+        } catch {
+            refuse(header.xid, .marshallingError, on: slot, at: now, reply: &reply)
+            return
+        }
+        if inFlight.isEmpty && connections[slot].waiting.isEmpty {
+            writeReply(header.xid, tree.lastProcessedZxid, to: &reply, slot, at: now) {
+                $0.writeJute(request.path)
+            }
+            return
+        }
+        connections[slot].waiting.append(.inFlight)
+        inFlight.append(
+            InFlight(
+                zxid: lastProposed, work: .sync(path: request.path), request: .sync,
+                xid: header.xid, connection: connections[slot].id,
+                arrivedAt: now.monotonicMilliseconds))
+    }
+}
+
+extension LogEntry {
+    /// Room for the whole entry in most cases, so that its buffer is allocated once.
+    fileprivate var estimatedByteCount: Int {
+        switch txn {
+        case .create(let create): 160 + create.path.bytes.count + (create.data?.count ?? 0)
+        case .setData(let path, let data, _): 96 + path.bytes.count + (data?.count ?? 0)
+        default: 128
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/// When a snapshot is due: after a random number of transactions between half of `snapCount` and
+/// all of it, so that the servers of an ensemble do not all write theirs at once.
+///
+/// Source: SyncRequestProcessor.shouldSnapshot, ZooKeeper 3.9.5.
+struct SnapshotPolicy: Sendable {
+    private let snapCount: Int
+    private let sizeLimitBytes: Int
+    private var random: UInt64
+    private var transactions = 0
+    private var bytes = 0
+    private var threshold = 0
+    private var sizeThreshold = 0
+    private var isWriting = false
+
+    init(settings: ServerSettings, seed: UInt64) {
+        snapCount = max(2, settings.snapCount)
+        sizeLimitBytes = settings.snapSizeLimitBytes
+        random = seed
+        drawThresholds()
+    }
+
+    /// Counts an appended transaction.
+    ///
+    /// - Returns: whether the log is to be rolled and a snapshot to be written now.
+    mutating func isDue(afterAppending byteCount: Int) -> Bool {
+        transactions += 1
+        bytes += byteCount
+        guard transactions > threshold || (sizeLimitBytes > 0 && bytes > sizeThreshold) else {
+            return false
+        }
+        transactions = 0
+        bytes = 0
+        drawThresholds()
+        return true
+    }
+
+    /// False if one is being written: then this one is left out.
+    mutating func begin() -> Bool {
+        if isWriting { return false }
+        isWriting = true
+        return true
+    }
+
+    mutating func ended() { isWriting = false }
+
+    private mutating func drawThresholds() {
+        threshold = snapCount / 2 + draw(below: snapCount / 2)
+        sizeThreshold = sizeLimitBytes / 2 + draw(below: sizeLimitBytes / 2)
+    }
+
+    /// A linear congruential generator: nothing here needs better.
+    private mutating func draw(below limit: Int) -> Int {
+        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return limit < 1 ? 0 : Int(random >> 33) % limit
+    }
+}

@@ -1,0 +1,203 @@
+package import AviaryWire
+import DequeModule
+package import NIOCore
+import Zab
+
+/// A whole server less the world: tree, sessions, watches, and what is on its way.
+///
+/// There are two ways in: `receive` for what clients send, and `step` for everything else. Both are
+/// told the time, and order effects.
+package struct ServerCore: ~Copyable, Sendable {
+    package let settings: ServerSettings
+    package internal(set) var tree: DataTree
+    package internal(set) var statistics = Statistics()
+    package internal(set) var watches: WatchTable
+    var connections = ConnectionTable()
+    var sessions: SessionTracker
+    var outstanding: OutstandingChanges
+    let access: AccessControl
+    let authentication: Authentication
+    let frames: FrameDecoder
+
+    /// Proposed and not committed, in order.
+    var inFlight: Deque<InFlight> = []
+    var lastProposed: Zxid
+    private var peer: QuorumPeer
+    private var peerEffects: [QuorumPeer.Effect] = []
+    /// Connections that have not asked for a session, in the order they came.
+    private var sessionless: Deque<(due: Int64, id: ConnectionID)> = []
+    var snapshotPolicy: SnapshotPolicy
+
+    // Reused so that a request allocates nothing.
+    var events: [WatchEvent] = []
+    var firedSlots: [UInt32] = []
+
+    /// A write or a sync that waits for its commit.
+    struct InFlight: Sendable {
+        enum Work: Sendable {
+            case transaction(LogEntry)
+            case sync(path: ByteString?)
+        }
+
+        let zxid: Zxid
+        let work: Work
+        /// The op code of the request, which decides the form of the reply.
+        let request: OpCode
+        let xid: Int32
+        /// Nil for what the server does by itself.
+        let connection: ConnectionID?
+        let arrivedAt: Int64
+    }
+
+    /// - Parameters:
+    ///   - tree: as recovered; sessions in it get their full timeout anew.
+    ///   - randomSeed: for the hash of watched paths and for when snapshots are due.
+    package init(
+        settings: ServerSettings, tree: consuming DataTree, authentication: Authentication,
+        randomSeed: UInt64, at now: Now
+    ) {
+        self.settings = settings
+        self.authentication = authentication
+        access = AccessControl(isOff: settings.skipACL)
+        frames = FrameDecoder(maximumLength: settings.maximumFrameLength)
+        watches = WatchTable(hashSeed: randomSeed)
+        snapshotPolicy = SnapshotPolicy(settings: settings, seed: randomSeed)
+        lastProposed = tree.lastProcessedZxid
+        outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
+        sessions = SessionTracker(
+            server: settings.server, tickMilliseconds: settings.tickTimeMilliseconds, at: now)
+        for id in tree.sessions.keys.sorted() {
+            sessions.add(
+                id, timeoutMilliseconds: tree.sessions[id] ?? 0, connection: nil, at: now)
+            sessions.reserve(id)
+        }
+        peer = QuorumPeer(
+            server: settings.server, verifier: QuorumVerifier(majorityOf: [settings.server]),
+            lastZxid: lastProposed)
+        self.tree = tree
+    }
+
+    // MARK: Events
+
+    package enum Event: Sendable {
+        case started
+        /// Everything appended up to here will outlive a crash.
+        case persisted(Zxid)
+        /// A snapshot that was ordered is on disk, or has failed.
+        case snapshotEnded
+        case deadlinePassed
+    }
+
+    package mutating func step(_ event: Event, at now: Now, into effects: inout StepEffects) {
+        switch event {
+        case .started:
+            drive(.started, at: now, into: &effects)
+        case .persisted(let zxid):
+            drive(.persisted(zxid), at: now, into: &effects)
+        case .snapshotEnded:
+            snapshotPolicy.ended()
+            statistics.snapshots += 1
+        case .deadlinePassed:
+            expireSessions(at: now, into: &effects)
+            closeSessionless(at: now, into: &effects)
+        }
+    }
+
+    /// When the driver is to send `deadlinePassed`, in monotonic milliseconds.
+    package var deadline: Int64? {
+        switch (sessions.deadline, sessionless.first?.due) {
+        case (let left?, let right?): min(left, right)
+        case (let left, let right): left ?? right
+        }
+    }
+
+    /// Orders a snapshot of the tree as it is now, unless one is being written.
+    package mutating func orderSnapshot(into effects: inout StepEffects) {
+        if snapshotPolicy.begin() { effects.disk.append(.writeSnapshot(tree.snapshot)) }
+    }
+
+    /// Tells the quorum peer, and carries out what it orders.
+    func isLeading() -> Bool { peer.role == .leading }
+
+    mutating func drive(
+        _ event: QuorumPeer.Event, at now: Now, into effects: inout StepEffects
+    ) {
+        precondition(peerEffects.isEmpty, "the peer is not entered from its own effects")
+        peer.step(event, into: &peerEffects)
+        var ordered: [QuorumPeer.Effect] = []
+        swap(&ordered, &peerEffects)
+        for effect in ordered {
+            switch effect {
+            case .append(let proposal): effects.disk.append(.append(proposal))
+            case .commit(let zxid): commit(upTo: zxid, at: now, into: &effects)
+            case .changed: break
+            }
+        }
+        ordered.removeAll(keepingCapacity: true)
+        swap(&ordered, &peerEffects)
+    }
+
+    // MARK: Connections
+
+    /// A client has connected. Nil if there are too many connections, and it is to be dropped.
+    package mutating func connect(from remote: RemoteAddress, at now: Now) -> ConnectionID? {
+        let limit = settings.maxClientCnxns
+        let isTooMany =
+            (limit > 0 && connections.count(from: remote.host) >= limit)
+            || (settings.maxCnxns > 0 && connections.count >= settings.maxCnxns)
+        if isTooMany {
+            statistics.connectionsRejected += 1
+            return nil
+        }
+        let id = connections.add(remote: remote, at: now)
+        let due = now.monotonicMilliseconds + settings.sessionlessTimeoutMilliseconds
+        sessionless.append((due: due, id: id))
+        return id
+    }
+
+    /// The connection is no more. Its session lives on until it times out.
+    package mutating func disconnect(_ id: ConnectionID) {
+        guard connections.contains(id) else { return }
+        let slot = id.slot
+        watches.removeAll(of: slot, numbers: connections[slot].watched)
+        if connections[slot].session != .none {
+            sessions.detach(connections[slot].session, from: id)
+        }
+        connections.remove(id)
+        statistics.connectionsDropped += 1
+    }
+
+    /// What is to be sent to a client now, and whether the connection is to be closed after it.
+    package mutating func takeOutbox(of id: ConnectionID) -> (bytes: ByteBuffer, close: Bool) {
+        guard connections.contains(id) else { return (ByteBuffer(), close: true) }
+        var bytes = ByteBuffer()
+        swap(&bytes, &connections[id.slot].outbox)
+        connections[id.slot].isListed = false
+        return (bytes, close: connections[id.slot].phase == .closing)
+    }
+
+    /// Notes that a connection has something for the driver to do.
+    mutating func list(_ slot: UInt32, in effects: inout StepEffects) {
+        if connections[slot].isListed { return }
+        connections[slot].isListed = true
+        effects.clients.append(connections[slot].id)
+    }
+
+    mutating func close(_ slot: UInt32, into effects: inout StepEffects) {
+        connections[slot].phase = .closing
+        list(slot, in: &effects)
+    }
+
+    private mutating func closeSessionless(at now: Now, into effects: inout StepEffects) {
+        while let first = sessionless.first {
+            let isWaiting =
+                connections.contains(first.id) && connections[first.id.slot].phase == .new
+            if isWaiting && first.due > now.monotonicMilliseconds { return }
+            sessionless.removeFirst()
+            if isWaiting {
+                statistics.sessionlessConnectionsExpired += 1
+                close(first.id.slot, into: &effects)
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import AviaryWire
+
+/// Which sessions live, until when, and over which connection.
+///
+/// Deadlines are rounded up to ticks. A touch only notes the new deadline; a session is moved when
+/// the tick it was filed under comes, so a touch costs a look-up and a store.
+/// Source: SessionTrackerImpl and ExpiryQueue, ZooKeeper 3.9.5.
+struct SessionTracker: Sendable {
+    struct Session: Sendable {
+        var timeoutMilliseconds: Int32
+        var expiresAt: Int64
+        /// The tick whose list holds the session.
+        fileprivate var filedAt: Int64
+        /// A closeSession is on its way.
+        var isClosing = false
+        var connection: ConnectionID?
+    }
+
+    private let tickMilliseconds: Int64
+    private(set) var sessions: [SessionID: Session] = [:]
+    private var ticks: [Int64: [SessionID]] = [:]
+    private var nextTick: Int64?
+    private var nextID: SessionID
+
+    init(server: ServerID, tickMilliseconds: Int64, at now: Now) {
+        self.tickMilliseconds = tickMilliseconds
+        nextID = .first(
+            server: UInt8(truncatingIfNeeded: server.rawValue),
+            monotonicMilliseconds: now.monotonicMilliseconds)
+    }
+
+    var count: Int { sessions.count }
+
+    subscript(id: SessionID) -> Session? { sessions[id] }
+
+    /// The number for a new session: never 0 or the mark of containers.
+    mutating func makeID() -> SessionID {
+        defer { nextID.rawValue &+= 1 }
+        if nextID.rawValue == 0 || nextID.rawValue == .min { nextID.rawValue &+= 1 }
+        return nextID
+    }
+
+    /// Session ids found in the data must not be given out again.
+    mutating func reserve(_ id: SessionID) {
+        let isSameServer = id.rawValue >> 56 == nextID.rawValue >> 56
+        if isSameServer && id >= nextID { nextID.rawValue = id.rawValue &+ 1 }
+    }
+
+    mutating func add(
+        _ id: SessionID, timeoutMilliseconds: Int32, connection: ConnectionID?, at now: Now
+    ) {
+        let expiresAt = deadline(timeoutMilliseconds, now)
+        sessions[id] = Session(
+            timeoutMilliseconds: timeoutMilliseconds, expiresAt: expiresAt, filedAt: expiresAt,
+            connection: connection)
+        file(id, at: expiresAt)
+    }
+
+    mutating func remove(_ id: SessionID) { sessions[id] = nil }
+
+    mutating func touch(_ id: SessionID, at now: Now) {
+        guard let timeout = sessions[id]?.timeoutMilliseconds else { return }
+        let expiresAt = deadline(timeout, now)
+        sessions[id]?.expiresAt = expiresAt
+    }
+
+    mutating func markClosing(_ id: SessionID) { sessions[id]?.isClosing = true }
+
+    /// The session goes on over this connection, with a timeout negotiated anew.
+    mutating func attach(
+        _ id: SessionID, to connection: ConnectionID, timeoutMilliseconds: Int32, at now: Now
+    ) {
+        guard var session = sessions[id] else { return }
+        session.connection = connection
+        session.timeoutMilliseconds = timeoutMilliseconds
+        session.expiresAt = deadline(timeoutMilliseconds, now)
+        if session.expiresAt < session.filedAt {
+            session.filedAt = session.expiresAt
+            file(id, at: session.expiresAt)
+        }
+        sessions[id] = session
+    }
+
+    mutating func detach(_ id: SessionID, from connection: ConnectionID) {
+        if sessions[id]?.connection == connection { sessions[id]?.connection = nil }
+    }
+
+    /// When `expired(at:)` is to be called next.
+    var deadline: Int64? { nextTick }
+
+    /// The sessions whose time is up, sorted. They stay until they are removed.
+    mutating func expired(at now: Now) -> [SessionID] {
+        var result: [SessionID] = []
+        while let tick = nextTick, tick <= now.monotonicMilliseconds {
+            for id in ticks.removeValue(forKey: tick) ?? [] {
+                guard let session = sessions[id], session.filedAt == tick else { continue }
+                if session.expiresAt > now.monotonicMilliseconds {
+                    sessions[id]?.filedAt = session.expiresAt
+                    file(id, at: session.expiresAt)
+                } else if !session.isClosing {
+                    result.append(id)
+                }
+            }
+            nextTick = ticks.isEmpty ? nil : tick + tickMilliseconds
+        }
+        return result.sorted()
+    }
+
+    /// `stat`-like view: how many sessions are due at each tick, in order.
+    var dueTimes: [(at: Int64, sessions: [SessionID])] {
+        Dictionary(grouping: sessions.keys, by: { sessions[$0]?.expiresAt ?? 0 })
+            .map { (at: $0.key, sessions: $0.value.sorted()) }
+            .sorted { $0.at < $1.at }
+    }
+
+    private func deadline(_ timeoutMilliseconds: Int32, _ now: Now) -> Int64 {
+        let due = now.monotonicMilliseconds + Int64(timeoutMilliseconds)
+        return (due / tickMilliseconds + 1) * tickMilliseconds
+    }
+
+    private mutating func file(_ id: SessionID, at tick: Int64) {
+        ticks[tick, default: []].append(id)
+        nextTick = min(nextTick ?? tick, tick)
+    }
+}
