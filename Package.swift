@@ -13,6 +13,14 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// For tests, which may use the library's experiments as freely but need no import discipline.
+let relaxed: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .treatAllWarnings(as: .error),
+]
+
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -54,5 +62,17 @@ let package = Package(
         .executableTarget(
             name: "aviary", dependencies: ["AviaryServer", arguments, logging, lifecycle],
             swiftSettings: strict),
+
+        // Counts allocations; linked into tests only.
+        .target(name: "CAllocationCounter"),
+        .testTarget(
+            name: "AviaryWireTests", dependencies: ["AviaryWire", nioCore],
+            swiftSettings: relaxed),
+        .testTarget(
+            name: "ZabTests", dependencies: ["Zab", "AviaryWire", nioCore],
+            swiftSettings: relaxed),
+        .testTarget(
+            name: "AviaryCoreTests", dependencies: ["AviaryCore", "AviaryWire", nioCore],
+            swiftSettings: relaxed),
     ]
 )

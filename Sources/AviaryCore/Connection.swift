@@ -130,5 +130,13 @@ struct ConnectionTable: Sendable {
         _modify { yield &slots[Int(slot)] }
     }
 
+    mutating func resetStatistics() {
+        for index in slots.indices {
+            let establishedAt = slots[index].statistics.establishedAt
+            slots[index].statistics = ConnectionStatistics()
+            slots[index].statistics.establishedAt = establishedAt
+        }
+    }
+
     var all: some Sequence<Connection> { slots.lazy.filter { $0.phase != .vacant } }
 }

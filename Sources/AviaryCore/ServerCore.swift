@@ -117,8 +117,6 @@ package struct ServerCore: ~Copyable, Sendable {
     }
 
     /// Tells the quorum peer, and carries out what it orders.
-    func isLeading() -> Bool { peer.role == .leading }
-
     mutating func drive(
         _ event: QuorumPeer.Event, at now: Now, into effects: inout StepEffects
     ) {
@@ -174,6 +172,11 @@ package struct ServerCore: ~Copyable, Sendable {
         swap(&bytes, &connections[id.slot].outbox)
         connections[id.slot].isListed = false
         return (bytes, close: connections[id.slot].phase == .closing)
+    }
+
+    /// Whether a connection's outbox is still to be taken.
+    package func isListed(_ id: ConnectionID) -> Bool {
+        connections.contains(id) && connections[id.slot].isListed
     }
 
     /// Notes that a connection has something for the driver to do.

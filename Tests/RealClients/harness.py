@@ -230,6 +230,9 @@ class LineResult(unittest.TestResult):
     @staticmethod
     def name(test):
         identity = test.id()
+        if identity.startswith('setUpClass'):
+            return 'every test of ' + identity[len('setUpClass ('):-1].replace(
+                '__main__', pathlib.Path(sys.argv[0]).stem)
         return identity.replace('__main__.', pathlib.Path(sys.argv[0]).stem + '.')
 
     def addSuccess(self, test):
@@ -245,8 +248,9 @@ class LineResult(unittest.TestResult):
         reason = str(error[1]).splitlines()[:1]
         print(f'FAIL {self.name(test)}: {error[0].__name__}: {"".join(reason)}')
         details = ''.join(traceback.format_exception(*error)).splitlines()
-        for server in servers:
-            details += server.log_tail().splitlines()
+        if not isinstance(error[1], StartRefused):
+            for server in servers:
+                details += server.log_tail().splitlines()
         print('\n'.join('    ' + line for line in details), flush=True)
 
     addError = addFailure

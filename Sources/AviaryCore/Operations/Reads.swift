@@ -139,13 +139,13 @@ extension ServerCore {
     ) {
         do throws(ZooKeeperError) {
             switch operation {
-            case .getData(let path):
+            case .getData(let path, _):
                 let id = try readable(path.bytes.raw, on: slot)
                 MultiHeader(type: operation.opCode.rawValue, done: false, error: 0)
                     .write(to: &reply)
                 tree.writeData(of: id, to: &reply)
                 tree.stat(of: id).write(to: &reply)
-            case .getChildren(let path):
+            case .getChildren(let path, _):
                 let id = try readable(path.bytes.raw, on: slot)
                 MultiHeader(type: operation.opCode.rawValue, done: false, error: 0)
                     .write(to: &reply)

@@ -61,6 +61,7 @@ extension DataTree {
         else { return .failed(ZooKeeperError.noNode.rawValue) }
         let existing = find(create.path)
         updateStat(of: parent) { stat in
+            if existing != nil && create.parentCVersion == nil { return }
             let cversion = create.parentCVersion ?? stat.cversion &+ 1
             if cversion > stat.cversion {
                 stat.cversion = cversion

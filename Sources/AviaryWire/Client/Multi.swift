@@ -35,9 +35,9 @@ package struct MultiRequest: WireRecord, Hashable {
         case delete(VersionRequest)
         case setData(SetDataRequest)
         case check(VersionRequest)
-        /// Only in a multiRead, as is `getChildren`.
-        case getData(Path)
-        case getChildren(Path)
+        /// Only in a multiRead, as is `getChildren`; no watch is set there, whatever is asked.
+        case getData(Path, watch: Bool)
+        case getChildren(Path, watch: Bool)
 
         package var opCode: OpCode {
             switch self {
@@ -86,8 +86,9 @@ package struct MultiRequest: WireRecord, Hashable {
         case .delete: return .delete(try VersionRequest(from: &reader))
         case .setData: return .setData(try SetDataRequest(from: &reader))
         case .check: return .check(try VersionRequest(from: &reader))
-        case .getData: return .getData(try readWatched(from: &reader))
-        case .getChildren: return .getChildren(try readWatched(from: &reader))
+        case .getData: return .getData(try reader.readPath(), watch: try reader.readBool())
+        case .getChildren:
+            return .getChildren(try reader.readPath(), watch: try reader.readBool())
         default: throw .unknownType(type)
         }
     }
@@ -101,12 +102,6 @@ package struct MultiRequest: WireRecord, Hashable {
         return request
     }
 
-    private static func readWatched(from reader: inout JuteReader) throws(WireError) -> Path {
-        let path = try reader.readPath()
-        _ = try reader.readBool()
-        return path
-    }
-
     package func write(to buffer: inout ByteBuffer) {
         for operation in operations {
             MultiHeader(type: operation.opCode.rawValue, done: false, error: -1).write(to: &buffer)
@@ -114,9 +109,9 @@ package struct MultiRequest: WireRecord, Hashable {
             case .create(_, let request): request.write(to: &buffer)
             case .delete(let request), .check(let request): request.write(to: &buffer)
             case .setData(let request): request.write(to: &buffer)
-            case .getData(let path), .getChildren(let path):
+            case .getData(let path, let watch), .getChildren(let path, let watch):
                 buffer.writeJute(path)
-                buffer.writeBool(false)
+                buffer.writeBool(watch)
             }
         }
         MultiHeader.end.write(to: &buffer)

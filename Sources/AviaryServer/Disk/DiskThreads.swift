@@ -1,0 +1,108 @@
+import AviaryCore
+import AviaryStorage
+import AviaryWire
+import Logging
+import NIOPosix
+import Synchronization
+
+/// The thread that writes the log and the one that writes snapshots, each the sole owner of its
+/// files.
+final class DiskThreads: Sendable {
+    private let logThread = NIOThreadPool(numberOfThreads: 1)
+    private let snapshotThread = NIOThreadPool(numberOfThreads: 1)
+    private let log: Mutex<TransactionLog<PosixFiles>>
+    private let snapshots: Mutex<SnapshotStore<PosixFiles>>
+    private let purge: PurgeSettings
+    private let logger: Logger
+    /// What to do when nothing more can be made durable.
+    private let failed: @Sendable (StorageError) -> Void
+
+    init(
+        log: consuming sending TransactionLog<PosixFiles>,
+        snapshots: consuming sending SnapshotStore<PosixFiles>, purge: PurgeSettings,
+        logger: Logger, failed: @escaping @Sendable (StorageError) -> Void
+    ) {
+        self.log = Mutex(log)
+        self.snapshots = Mutex(snapshots)
+        self.purge = purge
+        self.logger = logger
+        self.failed = failed
+        logThread.start()
+        snapshotThread.start()
+    }
+
+    /// Waits for what is being written.
+    func stop() async throws {
+        try await logThread.shutdownGracefully()
+        try await snapshotThread.shutdownGracefully()
+    }
+
+    /// The host has orders for the log thread, which was idle.
+    func wake(_ host: Host) {
+        logThread.submit { state in
+            guard case .active = state else { return }
+            self.carryOutOrders(of: host)
+        }
+    }
+
+    /// Writes all that has gathered with one sync, tells the core, and looks for more.
+    private func carryOutOrders(of host: Host) {
+        do throws(StorageError) {
+            while let orders = host.takeDiskOrders() {
+                if let last = try append(orders, host) {
+                    host.enter { core, effects, now in
+                        core.step(.persisted(last), at: now, into: &effects)
+                    }
+                }
+            }
+        } catch {
+            failed(error)
+        }
+    }
+
+    private func append(
+        _ orders: [StepEffects.Disk], _ host: Host
+    ) throws(StorageError) -> Zxid? {
+        try log.withLock { log throws(StorageError) in
+            var last: Zxid?
+            for order in orders {
+                switch order {
+                case .append(let proposal):
+                    try log.append(
+                        zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
+                    last = proposal.zxid
+                case .rollLog: try log.roll()
+                case .writeSnapshot(let snapshot): write(snapshot, host)
+                }
+            }
+            try log.flush()
+            return last
+        }
+    }
+
+    private func write(_ snapshot: TreeSnapshot, _ host: Host) {
+        snapshotThread.submit { state in
+            guard case .active = state else { return }
+            self.snapshots.withLock { store in
+                do throws(StorageError) {
+                    try store.write(snapshot)
+                    self.logger.debug("snapshot written", metadata: ["zxid": "\(snapshot.zxid)"])
+                    if let keeping = self.purge.snapshotsToKeep {
+                        try store.purge(keeping: keeping)
+                    }
+                } catch {
+                    self.logger.error("snapshot failed", metadata: ["error": "\(error)"])
+                }
+            }
+            host.enter { core, effects, now in
+                core.step(.snapshotEnded, at: now, into: &effects)
+            }
+        }
+    }
+}
+
+/// Whether and how old snapshots and logs are removed.
+struct PurgeSettings: Sendable {
+    /// Nil keeps everything.
+    var snapshotsToKeep: Int?
+}

@@ -1,0 +1,201 @@
+import AviaryCore
+import AviaryWire
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Runs one `ServerCore` against the real world. `enter` and `receive` are the only ways in, from
+/// any thread.
+///
+/// Two things here keep the order that clients see. Effects go into their queues before the lock is
+/// let go, else two threads could carry them out in the wrong order. And each connection has one
+/// outbox for replies and events alike, emptied only by its own loop: a client never sees new data
+/// before the event that announces it.
+final class Host: Sendable {
+    private struct State: ~Copyable {
+        var core: ServerCore
+        var effects = StepEffects()
+        /// For the log thread.
+        var disk: [StepEffects.Disk] = []
+        var isLogThreadBusy = false
+        /// For each loop, the connections whose outboxes it is to empty.
+        var listed: [[ConnectionID]]
+        /// The loop of each connection, by slot.
+        var loops: [UInt8] = []
+        var timerDue: Int64?
+        var isStopped = false
+    }
+
+    private let state: Mutex<State>
+    private let loops: [any EventLoop]
+    private let clients: [NIOLoopBoundBox<LoopClients>]
+    private let disk: DiskThreads
+
+    init(core: consuming sending ServerCore, loops: [any EventLoop], disk: DiskThreads) {
+        precondition(loops.count <= Int(UInt8.max), "a loop's number is kept in a byte")
+        self.loops = loops
+        self.disk = disk
+        clients = loops.map { loop in
+            NIOLoopBoundBox.makeBoxSendingValue(LoopClients(), eventLoop: loop)
+        }
+        state = Mutex(
+            State(core: core, listed: [[ConnectionID]](repeating: [], count: loops.count)))
+    }
+
+    /// Stops timers and the log thread's work; what is on disk stays as it is.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+    }
+
+    // MARK: Entering
+
+    /// Does something with the core, and then has its effects carried out.
+    func enter<Result>(
+        _ body: (inout ServerCore, inout StepEffects, Now) -> Result
+    ) -> Result {
+        var wakeUps = WakeUps()
+        let result = state.withLock { state in
+            let result = body(&state.core, &state.effects, Clock.now)
+            file(&state, &wakeUps)
+            return result
+        }
+        carryOut(wakeUps)
+        return result
+    }
+
+    /// What a socket read brought, and in return what is to be sent at once.
+    func receive(
+        _ input: inout ByteBuffer, on id: ConnectionID
+    ) -> (bytes: ByteBuffer, close: Bool) {
+        var wakeUps = WakeUps()
+        let outbox = state.withLock { state in
+            state.core.receive(&input, on: id, at: Clock.now, into: &state.effects)
+            let outbox = state.core.takeOutbox(of: id)
+            file(&state, &wakeUps)
+            return outbox
+        }
+        carryOut(wakeUps)
+        return outbox
+    }
+
+    /// Nil if the connection is one too many.
+    func connect(
+        _ client: ClientConnectionHandler, from remote: RemoteAddress, on loop: any EventLoop
+    ) -> ConnectionID? {
+        guard let number = loops.firstIndex(where: { $0 === loop }) else { return nil }
+        var wakeUps = WakeUps()
+        let id = state.withLock { state -> ConnectionID? in
+            if state.isStopped { return nil }
+            guard let id = state.core.connect(from: remote, at: Clock.now) else { return nil }
+            while state.loops.count <= Int(id.slot) { state.loops.append(0) }
+            state.loops[Int(id.slot)] = UInt8(number)
+            file(&state, &wakeUps)
+            return id
+        }
+        carryOut(wakeUps)
+        if let id { clients[number].value.add(client, at: id) }
+        return id
+    }
+
+    func disconnect(_ id: ConnectionID, on loop: any EventLoop) {
+        if let number = loops.firstIndex(where: { $0 === loop }) {
+            clients[number].value.remove(id)
+        }
+        enter { core, _, _ in core.disconnect(id) }
+    }
+
+    /// The log thread asks for what has gathered. Nil when there is nothing: then the next order
+    /// wakes it again.
+    func takeDiskOrders() -> [StepEffects.Disk]? {
+        state.withLock { state in
+            if state.disk.isEmpty || state.isStopped {
+                state.isLogThreadBusy = false
+                return nil
+            }
+            var orders: [StepEffects.Disk] = []
+            swap(&orders, &state.disk)
+            return orders
+        }
+    }
+
+    // MARK: Effects
+
+    /// What is left to do after the lock is let go.
+    private struct WakeUps {
+        var loops: [Int] = []
+        var wakesLogThread = false
+        var timer: Int64?
+    }
+
+    /// Under the lock: puts the effects into their queues.
+    private func file(_ state: inout State, _ wakeUps: inout WakeUps) {
+        if !state.effects.disk.isEmpty {
+            state.disk.append(contentsOf: state.effects.disk)
+            state.effects.disk.removeAll(keepingCapacity: true)
+            if !state.isLogThreadBusy {
+                state.isLogThreadBusy = true
+                wakeUps.wakesLogThread = true
+            }
+        }
+        for id in state.effects.clients where state.core.isListed(id) {
+            let loop = Int(state.loops[Int(id.slot)])
+            if state.listed[loop].isEmpty { wakeUps.loops.append(loop) }
+            state.listed[loop].append(id)
+        }
+        state.effects.clients.removeAll(keepingCapacity: true)
+        if let deadline = state.core.deadline, deadline < state.timerDue ?? .max {
+            state.timerDue = deadline
+            wakeUps.timer = deadline
+        }
+    }
+
+    private func carryOut(_ wakeUps: WakeUps) {
+        if wakeUps.wakesLogThread { disk.wake(self) }
+        for loop in wakeUps.loops {
+            loops[loop].execute { self.emptyOutboxes(ofLoop: loop) }
+        }
+        if let due = wakeUps.timer { scheduleTimer(due) }
+    }
+
+    /// On the loop: sends what the outboxes hold, all taken in one hold of the lock.
+    private func emptyOutboxes(ofLoop loop: Int) {
+        let outboxes = state.withLock { state in
+            var listed: [ConnectionID] = []
+            swap(&listed, &state.listed[loop])
+            return listed.compactMap { id -> (ConnectionID, ByteBuffer, Bool)? in
+                guard state.core.isListed(id) else { return nil }
+                let outbox = state.core.takeOutbox(of: id)
+                return (id, outbox.bytes, outbox.close)
+            }
+        }
+        let clients = clients[loop].value
+        for (id, bytes, close) in outboxes { clients[id]?.send(bytes, close: close) }
+    }
+
+    // MARK: The timer
+
+    private func scheduleTimer(_ due: Int64) {
+        let delay = max(0, due - Clock.now.monotonicMilliseconds)
+        loops[0].scheduleTask(in: .milliseconds(delay)) { self.timerFired() }
+    }
+
+    private func timerFired() {
+        let isStopped = state.withLock { state in
+            state.timerDue = nil
+            return state.isStopped
+        }
+        if isStopped { return }
+        enter { core, effects, now in core.step(.deadlinePassed, at: now, into: &effects) }
+    }
+}
+
+/// The handlers of one loop's connections, touched only on that loop.
+final class LoopClients {
+    private var handlers: [ConnectionID: ClientConnectionHandler] = [:]
+
+    subscript(id: ConnectionID) -> ClientConnectionHandler? { handlers[id] }
+
+    func add(_ handler: ClientConnectionHandler, at id: ConnectionID) { handlers[id] = handler }
+
+    func remove(_ id: ConnectionID) { handlers[id] = nil }
+}

@@ -1,5 +1,0 @@
-import Crypto
-import Logging
-import NIOCore
-import NIOPosix
-import ServiceLifecycle
