@@ -28,6 +28,7 @@ let deque = Target.Dependency.product(name: "DequeModule", package: "swift-colle
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -57,7 +58,7 @@ let package = Package(
             name: "AviaryServer",
             dependencies: [
                 "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", nioCore, nioPosix, logging,
-                crypto, lifecycle,
+                crypto, lifecycle, signals,
             ], swiftSettings: strict),
         .executableTarget(
             name: "aviary", dependencies: ["AviaryServer", arguments, logging, lifecycle],

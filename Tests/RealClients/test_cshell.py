@@ -118,7 +118,7 @@ class CShellRestart(ShellCase):
     def test_watches_are_set_again_after_the_server_was_killed(self):
         self.run_line('get PATH', r'PATH: rc = 0\n')
         self.server.restart()
-        self.shell.expect(r'Watcher SESSION_EVENT state = CONNECTED_STATE\n')
+        self.shell.expect(r'Watcher SESSION_EVENT state = CONNECTED_STATE\n', 40)
         self.other = self.server.client()
         self.other.call(rawclient.SET_DATA, rawclient.set_record(self.path, b'changed'))
         self.expect_event('CHANGED', self.path)

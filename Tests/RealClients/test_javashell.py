@@ -189,7 +189,7 @@ class JavaShellRestart(JavaShellCase):
         owner = re.search('ephemeralOwner = .*', self.run_line('stat PATH/e')).group()
         self.server.restart()
         self.shell.expect(r'WatchedEvent state:Disconnected type:None')
-        self.shell.expect(r'WatchedEvent state:SyncConnected type:None', 30)
+        self.shell.expect(r'WatchedEvent state:SyncConnected type:None', 40)
         self.assertIn(owner, self.run_line('stat PATH/e'))
         other = self.server.client()
         self.addCleanup(other.abandon)

@@ -340,7 +340,7 @@ class Sessions(unittest.TestCase):
         self.assertIsNone(client.exists('/e'))
 
     def test_a_session_lives_through_a_killed_server(self):
-        client, other = connect(self, self.server, timeout=30.0), connect(self, self.server, timeout=30.0)
+        client, other = connect(self, self.server, timeout=15.0), connect(self, self.server, timeout=15.0)
         states, data, children = [], [], []
         client.add_listener(states.append)
         client.create('/kept', b'0')
@@ -350,8 +350,10 @@ class Sessions(unittest.TestCase):
         before, stat = client.client_id, client.exists('/kept')
         for round_number in (1, 2):
             self.server.restart()
-            wait_until(lambda: states[-2:] == [KazooState.SUSPENDED, KazooState.CONNECTED], 20)
-            wait_until(lambda: len(states) == 2 * round_number, 10)
+            # Apache may accept a connection that it never answers while it starts; kazoo then
+            # tries again after two thirds of the session's time.
+            wait_until(lambda: states.count(KazooState.SUSPENDED) >= round_number
+                       and states[-1] == KazooState.CONNECTED, 40, 'the reconnection')
             other.retry(other.set, '/kept', b'%d' % round_number)
             other.retry(other.create, f'/kept/{round_number}')
             wait_until(lambda: data[-1] == b'%d' % round_number, 10, 'the data watch')

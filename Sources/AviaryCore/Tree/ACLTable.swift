@@ -21,6 +21,7 @@ package struct ACLTable: Sendable {
 
     /// The number of a list, which one more node now uses.
     mutating func use(_ list: [ACL]) -> ID {
+        if list == ACL.openToAll { return .openToAll }
         if let id = numbers[list] {
             entries[Int(id.rawValue)].uses += 1
             return id

@@ -108,7 +108,7 @@ extension DataTree {
     }
 
     /// Finds the quotas of a tree that was loaded, and counts what they are about.
-    mutating func recountQuotas() {
+    package mutating func recountQuotas() {
         guard let top = find(ReservedPath.quota) else { return }
         var found: [NodeID] = []
         forEachDescendant(of: top) { found.append($0) }

@@ -139,7 +139,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// - Returns: whether the connection was one for a four letter word.
     private func answerWord() -> Bool {
         guard let word = pending.getString(at: pending.readerIndex, length: 4),
-            let answer = words.answer(to: word, host: host)
+            let answer = words.answer(
+                to: word, host: host, port: context?.localAddress?.port ?? 0)
         else { return false }
         write(ByteBuffer(string: answer))
         close()

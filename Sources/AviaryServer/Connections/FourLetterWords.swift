@@ -5,14 +5,12 @@ import AviaryWire
 ///
 /// Source: org.apache.zookeeper.server.command, ZooKeeper 3.9.5, whose text monitoring reads.
 struct FourLetterWords: Sendable {
-    private let isAllowed: @Sendable (String) -> Bool
+    private let whitelist: FourLetterWordWhitelist
     private let configuration: ConfigurationText
     private let startedAt: Int64
 
-    /// - Parameter whitelist: `*`, or the words that are answered; `srvr` always is.
-    init(whitelist: [String], configuration: ConfigurationText) {
-        let words = Set(whitelist)
-        isAllowed = { words.contains("*") || words.contains($0) || $0 == "srvr" }
+    init(whitelist: FourLetterWordWhitelist, configuration: ConfigurationText) {
+        self.whitelist = whitelist
         self.configuration = configuration
         startedAt = Clock.now.monotonicMilliseconds
     }
@@ -23,9 +21,9 @@ struct FourLetterWords: Sendable {
     ]
 
     /// The whole answer, or nil if this is no word but the beginning of a frame.
-    func answer(to word: String, host: Host) -> String? {
+    func answer(to word: String, host: Host, port: Int) -> String? {
         guard Self.known.contains(word) else { return nil }
-        guard isAllowed(word) else {
+        guard whitelist.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
         }
         switch word {
@@ -34,7 +32,7 @@ struct FourLetterWords: Sendable {
         case "srvr": return versionLine + serverBlock(host)
         case "stat": return stat(host)
         case "cons": return cons(host)
-        case "conf": return configuration.text
+        case "conf": return configuration.text(port: port)
         case "mntr": return monitor(host)
         case "dump": return dump(host)
         case "wchs": return watchSummary(host)

@@ -2,8 +2,10 @@ import AviaryCore
 import AviaryStorage
 import AviaryWire
 import Logging
+import NIOCore
 import NIOPosix
 import Synchronization
+import Zab
 
 /// The thread that writes the log and the one that writes snapshots, each the sole owner of its
 /// files.
@@ -12,19 +14,24 @@ final class DiskThreads: Sendable {
     private let snapshotThread = NIOThreadPool(numberOfThreads: 1)
     private let log: Mutex<TransactionLog<PosixFiles>>
     private let snapshots: Mutex<SnapshotStore<PosixFiles>>
-    private let purge: PurgeSettings
+    /// How many snapshots a purge leaves; nil keeps everything.
+    private let snapshotsToKeep: Int?
+    private let slowSyncMilliseconds: Int64
     private let logger: Logger
     /// What to do when nothing more can be made durable.
     private let failed: @Sendable (StorageError) -> Void
 
     init(
         log: consuming sending TransactionLog<PosixFiles>,
-        snapshots: consuming sending SnapshotStore<PosixFiles>, purge: PurgeSettings,
-        logger: Logger, failed: @escaping @Sendable (StorageError) -> Void
+        snapshots: consuming sending SnapshotStore<PosixFiles>,
+        _ configuration: ServerConfiguration, logger: Logger,
+        failed: @escaping @Sendable (StorageError) -> Void
     ) {
         self.log = Mutex(log)
         self.snapshots = Mutex(snapshots)
-        self.purge = purge
+        let purges = configuration.autopurgePurgeIntervalHours > 0
+        snapshotsToKeep = purges ? configuration.autopurgeSnapRetainCount : nil
+        slowSyncMilliseconds = Int64(configuration.fsyncWarningThresholdMilliseconds)
         self.logger = logger
         self.failed = failed
         logThread.start()
@@ -75,7 +82,13 @@ final class DiskThreads: Sendable {
                 case .writeSnapshot(let snapshot): write(snapshot, host)
                 }
             }
+            let start = Clock.now.monotonicMilliseconds
             try log.flush()
+            let taken = Clock.now.monotonicMilliseconds - start
+            if taken > slowSyncMilliseconds {
+                logger.warning(
+                    "the sync of the log was slow", metadata: ["milliseconds": "\(taken)"])
+            }
             return last
         }
     }
@@ -87,7 +100,7 @@ final class DiskThreads: Sendable {
                 do throws(StorageError) {
                     try store.write(snapshot)
                     self.logger.debug("snapshot written", metadata: ["zxid": "\(snapshot.zxid)"])
-                    if let keeping = self.purge.snapshotsToKeep {
+                    if let keeping = self.snapshotsToKeep {
                         try store.purge(keeping: keeping)
                     }
                 } catch {
@@ -99,10 +112,4 @@ final class DiskThreads: Sendable {
             }
         }
     }
-}
-
-/// Whether and how old snapshots and logs are removed.
-struct PurgeSettings: Sendable {
-    /// Nil keeps everything.
-    var snapshotsToKeep: Int?
 }

@@ -1,0 +1,120 @@
+/// Everything a server is told before it starts, under ZooKeeper's names.
+///
+/// Defaults are ZooKeeper's. A value made by `ZooCfg` is within the ranges given here.
+package struct ServerConfiguration: Sendable, Hashable {
+    // MARK: Files
+
+    /// Holds `version-2/` with the snapshots; without a slash at the end, unless it is `/`.
+    package var dataDir: String
+    /// Holds `version-2/` with the transaction log; `dataDir` unless it is set.
+    package var dataLogDir: String
+    /// About how many transactions lie between two snapshots; 2 or more.
+    package var snapCount = 100_000
+    /// About how large the log grows between two snapshots; 0 or less: no limit.
+    package var snapSizeLimitKiB = 4_194_304
+    /// The size at which a log file is closed and the next begun; 0 or less: no limit.
+    package var txnLogSizeLimitKiB = -1
+    /// By how much a log file is lengthened ahead of need; 0: not at all.
+    package var preAllocSizeKiB = 65_536
+    /// A sync of the log that takes longer is warned about; 0 or more.
+    package var fsyncWarningThresholdMilliseconds = 1000
+    /// Whether a data directory with a log but no snapshot is believed.
+    package var snapshotTrustEmpty = false
+    /// How many snapshots a purge leaves; 3 or more.
+    package var autopurgeSnapRetainCount = 3
+    /// The time between two purges; 0: none.
+    package var autopurgePurgeIntervalHours = 0
+
+    // MARK: Clients
+
+    /// 0 to 65535.
+    ///
+    /// Deviation: at 0 the system chooses a port; ZooKeeper takes 0 for "not set".
+    package var clientPort: Int
+    /// A host name or address; nil: all interfaces.
+    package var clientPortAddress: String?
+    /// How many connections may wait to be accepted; below 1: as many as the system likes.
+    package var clientPortListenBacklog = -1
+    /// The connections one client address may have; 0: no limit.
+    package var maxClientCnxns = 60
+    /// The connections there may be in all; 0: no limit.
+    package var maxCnxns = 0
+    /// The longest frame a client may send, and near enough the longest value of a node; 1 or more.
+    package var juteMaxBufferBytes = 0xfffff
+    /// With more requests than this under way, the server stops reading from busy connections.
+    package var globalOutstandingLimit = 1000
+    /// What `4lw.commands.whitelist` allows.
+    package var fourLetterWords = FourLetterWordWhitelist.words([])
+
+    // MARK: Time
+
+    /// The unit of session expiry; 1 or more.
+    package var tickTimeMilliseconds: Int
+    /// The shortest session timeout a client is granted.
+    package var minSessionTimeoutMilliseconds: Int
+    /// The longest session timeout a client is granted; not below the shortest.
+    package var maxSessionTimeoutMilliseconds: Int
+    /// The ticks a member has to connect to its leader; 0: not set. No use to a standalone server.
+    package var initLimit = 0
+    /// The ticks a member may lag behind its leader; 0: not set. No use to a standalone server.
+    package var syncLimit = 0
+
+    // MARK: What is allowed
+
+    /// Whether nodes with a time to live may be made.
+    package var extendedTypesEnabled = false
+    /// Whether a write over a quota is refused instead of logged.
+    package var enforceQuota = false
+    /// Whether every client may do everything.
+    package var skipACL = false
+    /// `user:hash` of the superuser, as the digest scheme makes it; nil: there is none.
+    package var superDigest: String?
+    package var admin = AdminServerConfiguration()
+
+    /// ZooKeeper's defaults for everything but what has none.
+    package init(dataDir: String, clientPort: Int, clientPortAddress: String? = nil) {
+        self.dataDir = dataDir
+        self.dataLogDir = dataDir
+        self.clientPort = clientPort
+        self.clientPortAddress = clientPortAddress
+        self.tickTimeMilliseconds = Self.defaultTickTimeMilliseconds
+        self.minSessionTimeoutMilliseconds = Self.minTicks * Self.defaultTickTimeMilliseconds
+        self.maxSessionTimeoutMilliseconds = Self.maxTicks * Self.defaultTickTimeMilliseconds
+    }
+
+    /// What a server does that was given no file: port 2181, for this machine only.
+    package static let `default` = ServerConfiguration(
+        dataDir: "./aviary-data", clientPort: 2181, clientPortAddress: "127.0.0.1")
+
+    static let defaultTickTimeMilliseconds = 3000
+    /// The shortest session timeout in ticks, unless one is set.
+    static let minTicks = 2
+    /// The longest session timeout in ticks, unless one is set.
+    static let maxTicks = 20
+}
+
+/// Which four letter words are answered. `srvr` always is, as ZooKeeper's own script needs it.
+package enum FourLetterWordWhitelist: Sendable, Hashable {
+    case all
+    case words([String])
+
+    /// - Complexity: O(*n*) in the length of the list.
+    package func allows(_ word: String) -> Bool {
+        switch self {
+        case .all: true
+        case .words(let words): word == "srvr" || words.contains(word)
+        }
+    }
+}
+
+/// The `admin.*` keys. Nothing serves them yet.
+package struct AdminServerConfiguration: Sendable, Hashable {
+    /// Deviation: ZooKeeper 3.9 serves it unless told not to.
+    package var enableServer = false
+    package var serverAddress = "0.0.0.0"
+    package var serverPort = 8080
+    package var commandURL = "/commands"
+    package var idleTimeoutMilliseconds = 30_000
+
+    package init() {}
+}

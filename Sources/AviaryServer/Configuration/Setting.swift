@@ -1,0 +1,104 @@
+/// A key of `zoo.cfg` that Aviary acts on: where its value goes, and which values it may have.
+enum Setting: Sendable {
+    typealias Field<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
+
+    case number(Field<Int>, in: ClosedRange<Int>, of: String, example: Int)
+    /// A number that is raised, with a warning, if it is too low.
+    case raisedNumber(Field<Int>, atLeast: Int, example: Int)
+    case boolean(Field<Bool>)
+    /// ZooKeeper reads some switches as `yes` and `no`, and takes `true` for no.
+    case yesOrNo(Field<Bool>)
+    case text(Field<String>, example: String)
+    case optionalText(Field<String?>, example: String)
+    case directory(Field<String>, example: String)
+    case whitelist
+
+    static let all: [String: Setting] = files.merging(clients) { first, _ in first }
+        .merging(others) { first, _ in first }
+
+    /// A value to show to an operator who gave none; nil: none is fine.
+    var example: String? {
+        switch self {
+        case .number(_, _, _, let example), .raisedNumber(_, _, let example): "\(example)"
+        case .boolean: "true"
+        case .yesOrNo: "no"
+        case .text(_, let example), .optionalText(_, let example), .directory(_, let example):
+            example
+        case .whitelist: nil
+        }
+    }
+
+    /// The key that `name` is but for its case, or but for the prefix of the Java command line.
+    static func name(meantBy name: String) -> String? {
+        let prefix = "zookeeper."
+        let bare = (name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name)
+            .lowercased()
+        return all.keys.first { $0.lowercased() == bare }
+    }
+
+    private static let natural = 0...Int(Int32.max)
+    private static let positive = 1...Int(Int32.max)
+    /// Below it stands -1 for "as if it were not set", or "no limit".
+    private static let naturalOrMinusOne = -1...Int(Int32.max)
+    private static let port = 0...65_535
+    /// The default of maxSessionTimeout must still be a wire timeout.
+    private static let tickTime = 1...Int(Int32.max) / ServerConfiguration.maxTicks
+
+    private static let files: [String: Setting] = [
+        "dataDir": .directory(\.dataDir, example: "/var/lib/aviary"),
+        "dataLogDir": .directory(\.dataLogDir, example: "/var/lib/aviary-log"),
+        "snapCount": .raisedNumber(\.snapCount, atLeast: 2, example: 100_000),
+        "snapSizeLimitInKb": .number(
+            \.snapSizeLimitKiB, in: naturalOrMinusOne, of: "KiB", example: 4_194_304),
+        "txnLogSizeLimitInKb": .number(
+            \.txnLogSizeLimitKiB, in: naturalOrMinusOne, of: "KiB", example: 1_048_576),
+        "preAllocSize": .number(\.preAllocSizeKiB, in: natural, of: "KiB", example: 65_536),
+        "fsync.warningthresholdms": .number(
+            \.fsyncWarningThresholdMilliseconds, in: natural, of: "milliseconds", example: 1000),
+        "snapshot.trust.empty": .boolean(\.snapshotTrustEmpty),
+        "autopurge.snapRetainCount": .raisedNumber(
+            \.autopurgeSnapRetainCount, atLeast: 3, example: 3),
+        "autopurge.purgeInterval": .number(
+            \.autopurgePurgeIntervalHours, in: natural, of: "hours", example: 24),
+    ]
+
+    private static let clients: [String: Setting] = [
+        "clientPort": .number(\.clientPort, in: port, of: "port", example: 2181),
+        "clientPortAddress": .optionalText(\.clientPortAddress, example: "127.0.0.1"),
+        "clientPortListenBacklog": .number(
+            \.clientPortListenBacklog, in: naturalOrMinusOne, of: "connections", example: 128),
+        "maxClientCnxns": .number(
+            \.maxClientCnxns, in: natural, of: "connections", example: 60),
+        "maxCnxns": .number(\.maxCnxns, in: natural, of: "connections", example: 1000),
+        "jute.maxbuffer": .number(
+            \.juteMaxBufferBytes, in: positive, of: "bytes", example: 0xfffff),
+        "globalOutstandingLimit": .number(
+            \.globalOutstandingLimit, in: positive, of: "requests", example: 1000),
+        "4lw.commands.whitelist": .whitelist,
+        "tickTime": .number(
+            \.tickTimeMilliseconds, in: tickTime, of: "milliseconds", example: 3000),
+        "minSessionTimeout": .number(
+            \.minSessionTimeoutMilliseconds, in: naturalOrMinusOne, of: "milliseconds",
+            example: 6000),
+        "maxSessionTimeout": .number(
+            \.maxSessionTimeoutMilliseconds, in: naturalOrMinusOne, of: "milliseconds",
+            example: 60_000),
+    ]
+
+    private static let others: [String: Setting] = [
+        "initLimit": .number(\.initLimit, in: natural, of: "ticks", example: 10),
+        "syncLimit": .number(\.syncLimit, in: natural, of: "ticks", example: 5),
+        "extendedTypesEnabled": .boolean(\.extendedTypesEnabled),
+        "enforceQuota": .boolean(\.enforceQuota),
+        "skipACL": .yesOrNo(\.skipACL),
+        "DigestAuthenticationProvider.superDigest": .optionalText(
+            \.superDigest, example: "super:<base64 of the SHA-1 of super:password>"),
+        "admin.enableServer": .boolean(\.admin.enableServer),
+        "admin.serverAddress": .text(\.admin.serverAddress, example: "127.0.0.1"),
+        "admin.serverPort": .number(\.admin.serverPort, in: port, of: "port", example: 8080),
+        "admin.commandURL": .text(\.admin.commandURL, example: "/commands"),
+        "admin.idleTimeout": .number(
+            \.admin.idleTimeoutMilliseconds, in: naturalOrMinusOne, of: "milliseconds",
+            example: 30_000),
+    ]
+}

@@ -1,0 +1,76 @@
+import Glibc
+
+/// What `conf`, `dirs` and `mntr` say of the server's surroundings.
+struct ConfigurationText: Sendable {
+    private let configuration: ServerConfiguration
+
+    init(_ configuration: ServerConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// The answer to `conf`.
+    ///
+    /// - Parameter port: the one that is listened on.
+    func text(port: Int) -> String {
+        let data = configuration.dataDir + "/version-2"
+        let log = configuration.dataLogDir + "/version-2"
+        return """
+            clientPort=\(port)
+            secureClientPort=-1
+            dataDir=\(data)
+            dataDirSize=\(FileSizes.total(in: data))
+            dataLogDir=\(log)
+            dataLogSize=\(FileSizes.total(in: log))
+            tickTime=\(configuration.tickTimeMilliseconds)
+            maxClientCnxns=\(configuration.maxClientCnxns)
+            minSessionTimeout=\(configuration.minSessionTimeoutMilliseconds)
+            maxSessionTimeout=\(configuration.maxSessionTimeoutMilliseconds)
+            clientPortListenBacklog=\(configuration.clientPortListenBacklog)
+            serverId=0
+
+            """
+    }
+
+    /// The answer to `dirs`.
+    var directories: String {
+        let data = FileSizes.total(in: configuration.dataDir + "/version-2")
+        let log = FileSizes.total(in: configuration.dataLogDir + "/version-2")
+        return "datadir_size: \(data)\nlogdir_size: \(log)\n"
+    }
+
+    var fileDescriptors: [(key: String, value: String)] {
+        var limit = rlimit()
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return [
+            ("open_file_descriptor_count", "\(FileSizes.names(in: "/proc/self/fd").count)"),
+            ("max_file_descriptor_count", "\(limit.rlim_cur)"),
+        ]
+    }
+}
+
+/// Sizes as a listing shows them.
+private enum FileSizes {
+    /// Bytes of the files of a directory; 0 if it cannot be read.
+    static func total(in directory: String) -> Int {
+        names(in: directory).reduce(0) { sum, name in
+            var info = stat()
+            let result = unsafe stat("\(directory)/\(name)", &info)
+            return result == 0 ? sum + Int(info.st_size) : sum
+        }
+    }
+
+    static func names(in directory: String) -> [String] {
+        guard let handle = unsafe opendir(directory) else { return [] }
+        defer { unsafe closedir(handle) }
+        var names: [String] = []
+        while let entry = unsafe readdir(handle) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    unsafe String(cString: $0)
+                }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

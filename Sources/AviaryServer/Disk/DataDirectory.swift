@@ -1,0 +1,43 @@
+import AviaryCore
+import AviaryStorage
+import AviaryWire
+
+/// The data and log directories of a server, locked, recovered and ready to be written.
+struct DataDirectory: ~Copyable {
+    let tree: DataTree
+    let log: TransactionLog<PosixFiles>
+    let snapshots: SnapshotStore<PosixFiles>
+    /// Transactions that were replayed.
+    let replayed: Int
+    /// What was out of the ordinary.
+    let notes: [String]
+
+    /// Where ZooKeeper keeps its files below the directories that are configured.
+    static let versionDirectory = "version-2"
+
+    init(_ configuration: ServerConfiguration) throws(StorageError) {
+        let dataPath = "\(configuration.dataDir)/\(Self.versionDirectory)"
+        let logPath = "\(configuration.dataLogDir)/\(Self.versionDirectory)"
+        var dataFiles = try PosixFiles(directory: dataPath)
+        try dataFiles.lock()
+        var logFiles = try PosixFiles(directory: logPath)
+        if logPath != dataPath { try logFiles.lock() }
+        var settings = Recovery.Settings(hashSeed: .random(in: 1...UInt64.max))
+        settings.extendedTypes = configuration.extendedTypesEnabled
+        settings.trustsEmpty = configuration.snapshotTrustEmpty
+        var recovery = Recovery(settings)
+        let tree = try recovery.recover(snapshots: &dataFiles, logs: &logFiles)
+        var store = SnapshotStore(
+            files: dataFiles, logFiles: try PosixFiles(directory: logPath))
+        // A log without a snapshot is not believed, so there is one before the first entry.
+        if recovery.isNew { try store.write(tree.snapshot) }
+        log = TransactionLog(
+            files: logFiles, preallocateBytes: configuration.preAllocSizeKiB << 10,
+            sizeLimitBytes: max(0, configuration.txnLogSizeLimitKiB) << 10,
+            lastZxid: tree.lastProcessedZxid)
+        snapshots = store
+        replayed = recovery.replayed
+        notes = recovery.notes
+        self.tree = tree
+    }
+}

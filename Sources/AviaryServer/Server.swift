@@ -1,0 +1,143 @@
+import AviaryCore
+package import AviaryStorage
+import AviaryWire
+import Glibc
+package import Logging
+import NIOCore
+import NIOPosix
+
+/// A server that is running: its data recovered, its port open.
+package struct Server: Sendable {
+    /// The port that clients connect to.
+    package let port: Int
+    private let channel: any Channel
+    private let group: MultiThreadedEventLoopGroup
+    private let host: Host
+    private let disk: DiskThreads
+    private let logger: Logger
+
+    /// Recovers the data and begins to listen.
+    ///
+    /// - Parameter failed: called when nothing more can be written; the server is of no use then.
+    package static func start(
+        _ configuration: ServerConfiguration, logger: Logger,
+        failed: @escaping @Sendable (StorageError) -> Void
+    ) async throws(LaunchError) -> Server {
+        raiseFileLimit()
+        let data: DataDirectory
+        do throws(StorageError) {
+            data = try DataDirectory(configuration)
+        } catch {
+            throw LaunchError(message: error.message, exitCode: 1)
+        }
+        for note in data.notes { logger.warning("recovery", metadata: ["note": "\(note)"]) }
+        let replayed = data.replayed
+        let core = ServerCore(
+            settings: configuration.coreSettings, tree: data.tree,
+            authentication: Authentication(superDigest: configuration.superDigest),
+            randomSeed: .random(in: 1...UInt64.max), at: Clock.now)
+        let disk = DiskThreads(
+            log: data.log, snapshots: data.snapshots, configuration, logger: logger,
+            failed: failed)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let host = Host(
+            core: core, loops: Array(group.makeIterator()).map { $0 as any EventLoop }, disk: disk)
+        host.enter { core, effects, now in
+            core.step(.started, at: now, into: &effects)
+            if replayed > 0 { core.orderSnapshot(into: &effects) }
+        }
+        do {
+            let channel = try await listen(configuration, on: group, host)
+            let port = channel.localAddress?.port ?? configuration.clientPort
+            return Server(
+                port: port, channel: channel, group: group, host: host, disk: disk, logger: logger)
+        } catch {
+            await end(host, disk, group, logger)
+            throw LaunchError(
+                message: "cannot listen on \(configuration.listenText): \(error); stop what "
+                    + "listens there, or set another clientPort", exitCode: 1)
+        }
+    }
+
+    /// Closes the port and every connection; the sessions live on in the data.
+    package func stop() async {
+        host.stop()
+        do {
+            try await channel.close()
+        } catch {
+            logger.debug("closing the port failed", metadata: ["error": "\(error)"])
+        }
+        await Self.end(host, disk, group, logger)
+    }
+
+    private static func end(
+        _ host: Host, _ disk: DiskThreads, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
+    ) async {
+        host.stop()
+        do {
+            try await group.shutdownGracefully()
+            try await disk.stop()
+        } catch {
+            logger.debug("stopping threads failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private static func listen(
+        _ configuration: ServerConfiguration, on group: MultiThreadedEventLoopGroup, _ host: Host
+    ) async throws -> any Channel {
+        let words = FourLetterWords(
+            whitelist: configuration.fourLetterWords,
+            configuration: ConfigurationText(configuration))
+        let backlog = configuration.clientPortListenBacklog
+        return try await ServerBootstrap(group: group)
+            .serverChannelOption(
+                .backlog, value: CInt(backlog > 0 ? backlog : defaultBacklog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        ClientConnectionHandler(host: host, words: words))
+                }
+            }
+            .bind(
+                host: configuration.clientPortAddress ?? "0.0.0.0",
+                port: configuration.clientPort
+            ).get()
+    }
+
+    /// Clients that arrive at once and wait to be accepted. Deviation: Java's default of 50 drops
+    /// them when thousands reconnect.
+    private static let defaultBacklog = 8192
+
+    /// Each client takes a descriptor, and the soft limit is often 1024.
+    private static func raiseFileLimit() {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard unsafe getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        unsafe setrlimit(resource, &limit)
+    }
+}
+
+extension ServerConfiguration {
+    var listenText: String { "\(clientPortAddress ?? "0.0.0.0"):\(clientPort)" }
+
+    /// What of the configuration decides how the core behaves.
+    var coreSettings: ServerSettings {
+        var settings = ServerSettings()
+        settings.tickTimeMilliseconds = Int64(tickTimeMilliseconds)
+        settings.minimumSessionTimeoutMilliseconds = Int32(clamping: minSessionTimeoutMilliseconds)
+        settings.maximumSessionTimeoutMilliseconds = Int32(clamping: maxSessionTimeoutMilliseconds)
+        settings.maximumFrameLength = juteMaxBufferBytes
+        settings.maxClientCnxns = maxClientCnxns
+        settings.maxCnxns = maxCnxns
+        settings.snapCount = snapCount
+        settings.snapSizeLimitBytes = max(0, snapSizeLimitKiB) << 10
+        settings.extendedTypes = extendedTypesEnabled
+        settings.enforceQuota = enforceQuota
+        settings.skipACL = skipACL
+        return settings
+    }
+}

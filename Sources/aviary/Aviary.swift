@@ -1,0 +1,27 @@
+import ArgumentParser
+import AviaryServer
+
+@main
+struct Aviary: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "aviary",
+        abstract: "A ZooKeeper server, written in Swift.",
+        discussion: """
+            Aviary keeps a tree of small nodes for programs that have to agree on something: who \
+            leads, which members are there, what the settings are. It speaks the protocol of \
+            Apache ZooKeeper \(AviaryVersion.compatible), so ZooKeeper's clients work with it \
+            unchanged, and it reads ZooKeeper's zoo.cfg. For now it runs as a single server.
+
+            Examples:
+              aviary server
+                  Serve 127.0.0.1:2181, keeping data in ./aviary-data.
+              aviary server /etc/zookeeper/conf/zoo.cfg
+                  Serve as the file says.
+              aviary server zoo.cfg --log-level debug
+                  The same, with a line for each connection.
+              zkCli.sh -server 127.0.0.1:2181
+                  Look inside with ZooKeeper's own shell.
+            """,
+        version: "aviary \(AviaryVersion.number)",
+        subcommands: [ServerCommand.self])
+}

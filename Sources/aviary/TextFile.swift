@@ -1,0 +1,42 @@
+import Glibc
+
+struct TextFileError: Error {
+    var reason: String
+}
+
+/// Reads a whole file of UTF-8 text, of at most a mebibyte: it is a configuration, not data.
+func readTextFile(_ path: String) throws(TextFileError) -> String {
+    let limit = 1 << 20
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw TextFileError(reason: "cannot be opened: \(lastError)") }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while true {
+        let count = unsafe chunk.withUnsafeMutableBytes { buffer in
+            unsafe read(descriptor, buffer.baseAddress, buffer.count)
+        }
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { throw TextFileError(reason: "cannot be read: \(lastError)") }
+        guard count > 0 else { break }
+        bytes += chunk.prefix(count)
+        guard bytes.count <= limit else {
+            throw TextFileError(reason: "is longer than \(limit) bytes; is it the right file?")
+        }
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw TextFileError(reason: "is not UTF-8 text; save it as UTF-8")
+    }
+    return text
+}
+
+func writeToStandardError(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+        _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+    }
+}
+
+private var lastError: String {
+    unsafe String(cString: strerror(errno))
+}
