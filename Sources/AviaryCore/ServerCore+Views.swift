@@ -38,6 +38,13 @@ extension ServerCore {
     /// Keys of Apache's node table, which holds the root twice.
     package var znodeCount: Int { tree.nodeCount + 1 }
 
+    /// The watched paths, sorted, with the sessions that watch their data.
+    package var watchesByPath: [(path: Path, sessions: [SessionID])] {
+        watches.dataWatchers.map { path, slots in
+            (path: path, sessions: slots.map { connections[$0].session }.sorted())
+        }
+    }
+
     package mutating func resetStatistics() { statistics = Statistics() }
 
     package mutating func resetConnectionStatistics() { connections.resetStatistics() }

@@ -30,10 +30,15 @@ func readTextFile(_ path: String) throws(TextFileError) -> String {
     return text
 }
 
-func writeToStandardError(_ text: String) {
+func writeToStandardError(_ text: String) { write(text, to: STDERR_FILENO) }
+
+/// At once, also into a file or a pipe.
+func writeToStandardOutput(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+private func write(_ text: String, to descriptor: CInt) {
     var text = text
     text.withUTF8 { bytes in
-        _ = unsafe write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+        _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
     }
 }
 

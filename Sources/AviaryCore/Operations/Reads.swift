@@ -163,7 +163,9 @@ extension ServerCore {
     private func writeEphemerals(
         _ prefix: ByteString?, on slot: UInt32, to reply: inout ByteBuffer
     ) {
-        let isAll = prefix.map { $0.isEmpty || $0 == "/" } ?? true
+        let blank = UInt8(ascii: " ")
+        let trimmed = (prefix?.bytes ?? []).drop { $0 <= blank }.reversed().drop { $0 <= blank }
+        let isAll = trimmed.isEmpty || Array(trimmed) == Path.root.bytes
         let paths = tree.ephemeralPaths(of: connections[slot].session).filter {
             isAll || $0.bytes.starts(with: prefix?.bytes ?? [])
         }

@@ -167,6 +167,14 @@ package struct WatchTable: Sendable {
         return (connections: slots.count, paths: pathCount, watches: watches)
     }
 
+    /// What `wchp` lists: the watched paths, sorted, each with the slots of who watches its data.
+    var dataWatchers: [(path: Path, slots: [UInt32])] {
+        paths.compactMap { watched in
+            let slots = watched.watchers.filter { $0.modes != .child }.map(\.slot)
+            return slots.isEmpty ? nil : (path: Path(watched.path), slots: slots)
+        }.sorted { $0.path < $1.path }
+    }
+
     // MARK: Inside
 
     private func find(_ path: RawSpan) -> UInt32? {

@@ -38,6 +38,35 @@ struct ConfigurationText: Sendable {
         return "datadir_size: \(data)\nlogdir_size: \(log)\n"
     }
 
+    /// The answer to `envi`: Apache's keys, less those of a Java machine.
+    func environment(version: String) -> String {
+        var system = utsname()
+        unsafe uname(&system)
+        let values = [
+            ("zookeeper.version", version),
+            ("host.name", Self.text(of: system.nodename)),
+            ("os.name", Self.text(of: system.sysname)),
+            ("os.arch", Self.text(of: system.machine)),
+            ("os.version", Self.text(of: system.release)),
+            ("user.name", Self.variable("USER")),
+            ("user.home", Self.variable("HOME")),
+            ("user.dir", Self.variable("PWD")),
+        ]
+        return "Environment:\n" + values.map { "\($0.0)=\($0.1)\n" }.joined()
+    }
+
+    private static func variable(_ name: String) -> String {
+        guard let value = unsafe getenv(name) else { return "" }
+        return unsafe String(cString: value)
+    }
+
+    /// The C string in one of `utsname`'s fields.
+    private static func text<Field>(of field: Field) -> String {
+        unsafe withUnsafeBytes(of: field) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+
     var fileDescriptors: [(key: String, value: String)] {
         var limit = rlimit()
         unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

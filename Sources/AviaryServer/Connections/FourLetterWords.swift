@@ -36,14 +36,21 @@ struct FourLetterWords: Sendable {
         case "mntr": return monitor(host)
         case "dump": return dump(host)
         case "wchs": return watchSummary(host)
+        case "wchp": return watchesByPath(host)
+        case "wchc": return watchesBySession(host)
         case "dirs": return configuration.directories
+        case "envi": return configuration.environment(version: AviaryVersion.zooKeeperText)
+        // There is no trace mask to show or to set; 306 is Apache's at rest.
+        case "gtmk", "stmk": return "306"
+        // Kept by Apache for every 128th transaction; without them the list is empty.
+        case "hash": return ""
         case "srst":
             host.enter { core, _, _ in core.resetStatistics() }
             return "Server stats reset.\n"
         case "crst":
             host.enter { core, _, _ in core.resetConnectionStatistics() }
             return "Connection stats reset.\n"
-        default: return "\(word) is not answered by this version of Aviary.\n"
+        default: return nil
         }
     }
 
@@ -134,6 +141,24 @@ struct FourLetterWords: Sendable {
             Total watches:\(summary.watches)
 
             """
+    }
+
+    private func watchesByPath(_ host: Host) -> String {
+        let watches = host.enter { core, _, _ in core.watchesByPath }
+        return watches.map { path, sessions in
+            "\(path)\n" + sessions.map { "\t\($0)\n" }.joined()
+        }.joined() + "\n"
+    }
+
+    private func watchesBySession(_ host: Host) -> String {
+        let watches = host.enter { core, _, _ in core.watchesByPath }
+        var paths: [SessionID: [Path]] = [:]
+        for (path, sessions) in watches {
+            for session in sessions { paths[session, default: []].append(path) }
+        }
+        return paths.sorted { $0.key < $1.key }.map { session, paths in
+            "\(session)\n" + paths.map { "\t\($0)\n" }.joined()
+        }.joined() + "\n"
     }
 
     // MARK: mntr

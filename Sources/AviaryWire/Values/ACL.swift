@@ -43,9 +43,10 @@ package struct ACL: WireRecord, Hashable {
 
     package init(from reader: inout JuteReader) throws(WireError) {
         permissions = Permissions(rawValue: try reader.readInt())
-        guard let scheme = try reader.readString(), let id = try reader.readString() else {
-            throw .unexpectedNull
-        }
+        // A null scheme is no scheme that anyone provides; a null id is fine where ids mean nothing.
+        let scheme = try reader.readString() ?? ""
+        let id = try reader.readString()
+        guard let id = id ?? (scheme == "auth" ? "" : nil) else { throw .unexpectedNull }
         identity = Identity(scheme: scheme, id: id)
     }
 
