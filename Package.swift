@@ -73,7 +73,14 @@ let package = Package(
             name: "ZabTests", dependencies: ["Zab", "AviaryWire", nioCore],
             swiftSettings: relaxed),
         .testTarget(
-            name: "AviaryCoreTests", dependencies: ["AviaryCore", "AviaryWire", nioCore],
+            name: "AviaryCoreTests",
+            dependencies: ["AviaryCore", "AviaryWire", "CAllocationCounter", nioCore],
             swiftSettings: relaxed),
+        .testTarget(
+            name: "AviaryServerTests",
+            dependencies: [
+                "AviaryServer", "AviaryStorage", "AviaryWire", "CAllocationCounter", nioCore,
+                logging,
+            ], swiftSettings: relaxed),
     ]
 )

@@ -18,6 +18,8 @@ struct Connection: Sendable {
         /// The session is being created; frames that follow wait.
         case establishing
         case established
+        /// A closeSession is on its way; what comes after it is not looked at.
+        case ending
         /// Nothing more is read; what is in the outbox is sent, then the connection ends.
         case closing
     }

@@ -166,12 +166,17 @@ package struct ServerCore: ~Copyable, Sendable {
     }
 
     /// What is to be sent to a client now, and whether the connection is to be closed after it.
-    package mutating func takeOutbox(of id: ConnectionID) -> (bytes: ByteBuffer, close: Bool) {
-        guard connections.contains(id) else { return (ByteBuffer(), close: true) }
+    package mutating func takeOutbox(of id: ConnectionID) -> Outbox {
+        guard connections.contains(id) else { return Outbox(bytes: ByteBuffer(), close: true) }
         var bytes = ByteBuffer()
         swap(&bytes, &connections[id.slot].outbox)
         connections[id.slot].isListed = false
-        return (bytes, close: connections[id.slot].phase == .closing)
+        return Outbox(bytes: bytes, close: connections[id.slot].phase == .closing)
+    }
+
+    package struct Outbox: Sendable {
+        package let bytes: ByteBuffer
+        package let close: Bool
     }
 
     /// Whether a connection's outbox is still to be taken.

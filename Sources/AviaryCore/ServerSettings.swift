@@ -21,6 +21,9 @@ package struct ServerSettings: Sendable {
     package var snapSizeLimitBytes = 4 << 30
     /// Frames that may wait on one connection for its earlier writes.
     package var maximumWaitingFrames = 10_000
+    /// Replies that one socket read may bring about before the next frame has to wait for them to
+    /// be sent: small requests can have large replies.
+    package var maximumReplyBatchBytes = 1 << 20
     /// Replies and events that a client has not read yet; above, its connection is closed.
     package var maximumOutboxBytes = 64 << 20
     package var extendedTypes = false

@@ -64,18 +64,26 @@ final class Host: Sendable {
     }
 
     /// What a socket read brought, and in return what is to be sent at once.
+    ///
+    /// - Returns: also whether frames were left for when these replies are sent.
     func receive(
         _ input: inout ByteBuffer, on id: ConnectionID
-    ) -> (bytes: ByteBuffer, close: Bool) {
+    ) -> (outbox: ServerCore.Outbox, hasMore: Bool) {
         var wakeUps = WakeUps()
-        let outbox = state.withLock { state in
-            state.core.receive(&input, on: id, at: Clock.now, into: &state.effects)
+        let result = state.withLock { state in
+            let hasMore = state.core.receive(
+                &input, on: id, at: Clock.now, into: &state.effects)
             let outbox = state.core.takeOutbox(of: id)
             file(&state, &wakeUps)
-            return outbox
+            return (outbox, hasMore)
         }
         carryOut(wakeUps)
-        return outbox
+        return result
+    }
+
+    /// What is to be sent to a client that takes it again.
+    func takeOutbox(of id: ConnectionID) -> ServerCore.Outbox {
+        state.withLock { $0.core.takeOutbox(of: id) }
     }
 
     /// Nil if the connection is one too many.
@@ -157,19 +165,19 @@ final class Host: Sendable {
         if let due = wakeUps.timer { scheduleTimer(due) }
     }
 
-    /// On the loop: sends what the outboxes hold, all taken in one hold of the lock.
+    /// On the loop: sends what the outboxes hold, all taken in one hold of the lock. What a client
+    /// does not take stays in its outbox, which the core bounds, until the client can be written to.
     private func emptyOutboxes(ofLoop loop: Int) {
+        let clients = clients[loop].value
         let outboxes = state.withLock { state in
             var listed: [ConnectionID] = []
             swap(&listed, &state.listed[loop])
-            return listed.compactMap { id -> (ConnectionID, ByteBuffer, Bool)? in
-                guard state.core.isListed(id) else { return nil }
-                let outbox = state.core.takeOutbox(of: id)
-                return (id, outbox.bytes, outbox.close)
+            return listed.compactMap { id -> (ConnectionID, ServerCore.Outbox)? in
+                guard clients[id]?.isWritable == true, state.core.isListed(id) else { return nil }
+                return (id, state.core.takeOutbox(of: id))
             }
         }
-        let clients = clients[loop].value
-        for (id, bytes, close) in outboxes { clients[id]?.send(bytes, close: close) }
+        for (id, outbox) in outboxes { clients[id]?.send(outbox) }
     }
 
     // MARK: The timer

@@ -39,7 +39,7 @@ package struct Server: Sendable {
         let disk = DiskThreads(
             log: data.log, snapshots: data.snapshots, configuration, logger: logger,
             failed: failed)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         let host = Host(
             core: core, loops: Array(group.makeIterator()).map { $0 as any EventLoop }, disk: disk)
         host.enter { core, effects, now in
@@ -110,6 +110,9 @@ package struct Server: Sendable {
     /// Clients that arrive at once and wait to be accepted. Deviation: Java's default of 50 drops
     /// them when thousands reconnect.
     private static let defaultBacklog = 8192
+
+    /// One core is left to the log thread: with as many loops as cores they fight over the lock.
+    private static var loopCount: Int { max(1, System.coreCount - 1) }
 
     /// Each client takes a descriptor, and the soft limit is often 1024.
     private static func raiseFileLimit() {

@@ -56,7 +56,10 @@ final class CoreHarness {
         }
     }
 
-    private func takeDisk() {
+    private func takeDisk() { carry(&effects) }
+
+    /// Notes what the disk is told, and forgets it.
+    func carry(_ effects: inout StepEffects) {
         for order in effects.disk {
             switch order {
             case .append(let proposal):
@@ -92,7 +95,7 @@ final class CoreHarness {
 
     fileprivate func deliver(_ bytes: ByteBuffer, to id: ConnectionID) -> ByteBuffer {
         var input = bytes
-        core.receive(&input, on: id, at: now, into: &effects)
+        while core.receive(&input, on: id, at: now, into: &effects) {}
         takeDisk()
         if persistsAtOnce { persist() }
         return input

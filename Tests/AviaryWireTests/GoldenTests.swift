@@ -138,6 +138,12 @@ struct GoldenTests {
         var buffer = ByteBuffer()
         record.write(to: &buffer)
         let written = Array(buffer.readableBytesView)
+        // A null scheme or id becomes an empty one.
+        if written.count == reader.position, let difference = zip(written, body).first(where: !=),
+            difference == (0, 0xff), body.firstRange(of: [0xff, 0xff, 0xff, 0xff]) != nil
+        {
+            return nil
+        }
         // Repaired text cannot come out as it went in.
         if written.firstRange(of: [0xef, 0xbf, 0xbd]) != nil { return nil }
         return Decoded(written: written, consumed: reader.position)

@@ -80,30 +80,6 @@ extension ServerCore {
         return .check(path: request.path, version: node.stat.version &+ 1)
     }
 
-    /// Lists the ephemerals that the session will have when this is applied.
-    mutating func prepareCloseSession(_ id: SessionID, zxid: Zxid) -> Txn {
-        let pending = outstanding.ephemerals(of: .session(id))
-        var paths = tree.ephemeralPaths(of: id).filter { !pending.deleted.contains($0) }
-        let known = Set(paths)
-        paths += pending.created.filter { !known.contains($0) }
-        for path in paths {
-            guard let parentLength = path.parentLength,
-                let node = state(of: path.bytes.raw),
-                let parentBefore = state(of: path.bytes.raw.extracting(first: parentLength))
-            else { continue }
-            var parent = parentBefore
-            parent.stat.pzxid = zxid
-            parent.numChildren -= 1
-            outstanding.set(
-                path.bytes, length: parentLength, to: parent, before: parentBefore, zxid: zxid)
-            var gone = node
-            gone.exists = false
-            outstanding.set(
-                path.bytes, length: path.bytes.count, to: gone, before: node, zxid: zxid)
-        }
-        return .closeSession(ephemerals: paths)
-    }
-
     /// All or nothing: after the first failure every operation becomes an error.
     ///
     /// Source: PrepRequestProcessor.pRequest, case multi, ZooKeeper 3.9.5.

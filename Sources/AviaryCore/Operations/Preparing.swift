@@ -15,8 +15,14 @@ extension ServerCore {
         let isRoot = path.byteCount == 1 && path.byte(at: 0) == UInt8(ascii: "/")
         let path = isRoot ? path.extracting(first: 0) : path
         if let state = outstanding.find(path) { return state.exists ? state : nil }
-        guard let id = tree.find(path) else { return nil }
-        return NodeState(
+        guard let id = tree.find(path), !outstanding.isEnding(tree.nodes[id].stat.owner) else {
+            return nil
+        }
+        return state(of: id)
+    }
+
+    private func state(of id: NodeID) -> NodeState {
+        NodeState(
             stat: tree.nodes[id].stat, numChildren: tree.nodes[id].numChildren,
             acl: tree.acl(of: id), content: tree.nodes[id].content,
             dataLength: tree.nodes[id].dataLength, isCounted: tree.nodes[id].isCounted)

@@ -47,6 +47,10 @@ struct OutstandingChanges: Sendable {
     private var index = HashIndex()
     private var touches: Deque<Touch> = []
     private let hasher: ByteHasher
+    /// The records of nodes that belong to a session.
+    private var slotsByOwner: [NodeOwner: Set<UInt32>] = [:]
+    /// Sessions whose end is proposed: their nodes in the tree are as good as gone.
+    private var endings: [NodeOwner: Zxid] = [:]
     private var undo: [Undo]?
     private var digestBefore: UInt64 = 0
     /// The digest of the tree with all outstanding changes.
@@ -77,6 +81,7 @@ struct OutstandingChanges: Sendable {
             if records[Int(slot)]?.zxid != zxid {
                 touches.append(Touch(zxid: zxid, slot: slot))
             }
+            changeOwner(of: slot, to: state.stat.owner)
             records[Int(slot)]?.zxid = zxid
             records[Int(slot)]?.state = state
             return
@@ -91,6 +96,7 @@ struct OutstandingChanges: Sendable {
             records.append(record)
         }
         index.insert(hash: hash, slot)
+        if state.stat.owner != .none { slotsByOwner[state.stat.owner, default: []].insert(slot) }
         touches.append(Touch(zxid: zxid, slot: slot))
         undo?.append(Undo(slot: slot, before: nil))
     }
@@ -101,7 +107,26 @@ struct OutstandingChanges: Sendable {
             touches.removeFirst()
             if records[Int(touch.slot)]?.zxid == touch.zxid { vacate(touch.slot) }
         }
+        for (owner, end) in endings where end <= zxid { endings[owner] = nil }
+        if touches.isEmpty && records.count > Self.recordsKept {
+            records = []
+            vacant = []
+            index = HashIndex()
+        }
     }
+
+    /// Room for so many records is not given back.
+    private static let recordsKept = 4096
+
+    /// A session's end is proposed: of its nodes that have no record nothing will be left.
+    ///
+    /// - Parameter digest: the sum of those nodes' digests.
+    mutating func end(_ owner: NodeOwner, digest: UInt64, zxid: Zxid) {
+        endings[owner] = zxid
+        self.digest &-= digest
+    }
+
+    func isEnding(_ owner: NodeOwner) -> Bool { !endings.isEmpty && endings[owner] != nil }
 
     /// From here on changes can be taken back.
     mutating func begin() {
@@ -116,6 +141,7 @@ struct OutstandingChanges: Sendable {
     mutating func takeBack(_ zxid: Zxid) {
         for change in (undo ?? []).reversed() {
             if let before = change.before {
+                changeOwner(of: change.slot, to: before.state.stat.owner)
                 records[Int(change.slot)] = before
             } else {
                 vacate(change.slot)
@@ -126,15 +152,13 @@ struct OutstandingChanges: Sendable {
         undo = nil
     }
 
-    /// The outstanding ephemerals of a session: those that will be there, and those that will not.
-    func ephemerals(of owner: NodeOwner) -> (created: [Path], deleted: Set<Path>) {
-        var created: [Path] = []
-        var deleted: Set<Path> = []
-        for case .some(let record) in records where record.state.stat.owner == owner {
-            let path = Path(Array(record.bytes[..<record.length]))
-            if record.state.exists { created.append(path) } else { deleted.insert(path) }
+    /// The paths that have a record of a session's node, in a fixed order, and what will be there.
+    func records(of owner: NodeOwner) -> [(path: Path, state: NodeState)] {
+        (slotsByOwner[owner] ?? []).sorted().compactMap { slot in
+            records[Int(slot)].map { record in
+                (path: Path(Array(record.bytes[..<record.length])), state: record.state)
+            }
         }
-        return (created, deleted)
     }
 
     private func number(of path: RawSpan, hash: UInt32) -> UInt32? {
@@ -144,8 +168,19 @@ struct OutstandingChanges: Sendable {
         }
     }
 
+    private mutating func changeOwner(of slot: UInt32, to owner: NodeOwner) {
+        let old = records[Int(slot)]?.state.stat.owner ?? .none
+        if old == owner { return }
+        if old != .none {
+            slotsByOwner[old]?.remove(slot)
+            if slotsByOwner[old]?.isEmpty == true { slotsByOwner[old] = nil }
+        }
+        if owner != .none { slotsByOwner[owner, default: []].insert(slot) }
+    }
+
     private mutating func vacate(_ slot: UInt32) {
         guard let record = records[Int(slot)] else { return }
+        changeOwner(of: slot, to: .none)
         index.remove(hash: record.hash, slot)
         records[Int(slot)] = nil
         vacant.append(slot)

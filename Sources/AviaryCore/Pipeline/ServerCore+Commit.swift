@@ -143,6 +143,10 @@ extension ServerCore {
             case .refusal(let xid, let error):
                 writeReply(xid, tree.lastProcessedZxid, error: error, to: &reply, slot, at: now)
             case .frame(let frame):
+                if reply.readableBytes > settings.maximumOutboxBytes {
+                    close(slot, into: &effects)
+                    return
+                }
                 var reader = JuteReader(frame.raw)
                 do throws(WireError) {
                     let header = try RequestHeader(from: &reader)

@@ -3,13 +3,15 @@ package import NIOCore
 
 extension ServerCore {
     /// Takes all whole frames that a socket read brought, and leaves the beginning of the next.
+    ///
+    /// - Returns: true if whole frames are left too, because the replies so far are enough to send.
     package mutating func receive(
         _ input: inout ByteBuffer, on id: ConnectionID, at now: Now,
         into effects: inout StepEffects
-    ) {
+    ) -> Bool {
         guard connections.contains(id) else {
             input.clear()
-            return
+            return false
         }
         let slot = id.slot
         let before = statistics.packetsReceived
@@ -28,7 +30,9 @@ extension ServerCore {
         if statistics.packetsReceived > before {
             sessions.touch(connections[slot].session, at: now)
         }
-        if connections[slot].outbox.readableBytes > 0 { list(slot, in: &effects) }
+        let replied = connections[slot].outbox.readableBytes
+        if replied > 0 { list(slot, in: &effects) }
+        return replied >= settings.maximumReplyBatchBytes && input.readableBytes > 0
     }
 
     /// - Returns: how many bytes were taken; nil if the connection is to be closed.
@@ -46,6 +50,7 @@ extension ServerCore {
                     frame: bytes.extracting(range), on: slot, at: now, reply: &reply,
                     into: &effects)
                 offset = range.upperBound
+                if reply.readableBytes >= settings.maximumReplyBatchBytes { break }
             }
             return offset
         } catch {
@@ -62,7 +67,7 @@ extension ServerCore {
             try request(frame, on: slot, at: now, reply: &reply, into: &effects)
         case .new: try handshake(frame, on: slot, at: now, reply: &reply, into: &effects)
         case .establishing: postpone(frame, on: slot, into: &effects)
-        case .closing, .vacant: break
+        case .ending, .closing, .vacant: break
         }
     }
 

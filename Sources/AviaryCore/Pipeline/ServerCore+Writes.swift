@@ -21,6 +21,7 @@ extension ServerCore {
         }
         switch code {
         case .closeSession:
+            connections[slot].phase = .ending
             connections[slot].waiting.append(.inFlight)
             proposeClose(of: session, xid: header.xid, for: connection, at: now, into: &effects)
         case .sync:

@@ -21,6 +21,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// A read was asked for while the client did not take what it is sent.
     private var hasHeldRead = false
     private var needsFlush = false
+    /// Frames are pending that were not taken because their replies would be too many at once.
+    private var hasMore = false
 
     init(host: Host, words: FourLetterWords) {
         self.host = host
@@ -51,6 +53,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         if let id { host.disconnect(id, on: context.eventLoop) }
         id = nil
+        closeLimit?.cancel()
         context.fireChannelInactive()
     }
 
@@ -60,6 +63,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         if pending.readableBytes == 0 {
             pending = bytes
         } else {
+            pending.discardReadBytes()
             pending.writeBuffer(&bytes)
         }
         if isFresh {
@@ -67,11 +71,19 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             isFresh = false
             if answerWord() { return }
         }
+        takePending(context)
+    }
+
+    /// Hands the core what is pending, for as long as the client takes the replies.
+    private func takePending(_ context: ChannelHandlerContext) {
         guard let id else { return }
-        let outbox = host.receive(&pending, on: id)
+        repeat {
+            let result = host.receive(&pending, on: id)
+            hasMore = result.hasMore
+            write(result.outbox.bytes)
+            if result.outbox.close { close() }
+        } while hasMore && isWritable
         if pending.readableBytes == 0 { pending = ByteBuffer() }
-        write(outbox.bytes)
-        if outbox.close { close() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -81,7 +93,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     /// A client that does not read its replies is not read from either.
     func read(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        if isWritable && !hasMore {
             context.read()
         } else {
             hasHeldRead = true
@@ -89,7 +101,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable && hasHeldRead {
+        if isWritable {
+            if let id { send(host.takeOutbox(of: id)) }
+            if hasMore { takePending(context) }
+            flush()
+        }
+        if isWritable && !hasMore && hasHeldRead {
             hasHeldRead = false
             context.read()
         }
@@ -107,10 +124,13 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Sending
 
+    /// Whether the client takes what it is sent.
+    var isWritable: Bool { !isClosing && context?.channel.isWritable == true }
+
     /// On the loop: what the core has for this client, from whichever thread.
-    func send(_ bytes: ByteBuffer, close isLast: Bool) {
-        write(bytes)
-        if isLast { close() }
+    func send(_ outbox: ServerCore.Outbox) {
+        write(outbox.bytes)
+        if outbox.close { close() }
         flush()
     }
 
@@ -126,15 +146,22 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         context?.flush()
     }
 
-    /// After everything that was written is sent.
+    /// After everything that was written is sent, or the client has had time enough to take it.
     private func close() {
         if isClosing { return }
         isClosing = true
         guard let context else { return }
         needsFlush = false
         let channel = context.channel
+        closeLimit = context.eventLoop.scheduleTask(in: Self.longestClose) {
+            channel.close(promise: nil)
+        }
+        // This may end at once, and the connection with it.
         channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
     }
+
+    private var closeLimit: Scheduled<Void>?
+    private static let longestClose = TimeAmount.seconds(5)
 
     /// - Returns: whether the connection was one for a four letter word.
     private func answerWord() -> Bool {

@@ -1,0 +1,20 @@
+# Thin names for the scripts; each can be run by itself.
+.PHONY: build run check format test crash
+
+build:
+	swift build -c release --product aviary
+
+run:
+	swift run -c release aviary server
+
+check:
+	Scripts/check
+
+format:
+	Scripts/format
+
+test:
+	Scripts/test
+
+crash:
+	Scripts/crash-test
