@@ -49,16 +49,28 @@ package struct ConsoleLogHandler: LogHandler {
     }
 
     private static func timestamp(_ seconds: Int, _ milliseconds: Int) -> String {
-        var seconds = seconds
-        var parts = unsafe tm()
-        unsafe gmtime_r(&seconds, &parts)
-        let date = unsafe [parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday].map { padded($0, 2) }
-        let time = unsafe [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded($0, 2) }
-        return date.joined(separator: "-") + "T" + time.joined(separator: ":")
-            + ".\(padded(milliseconds, 3))Z"
+        let (days, second) = (seconds / 86_400, seconds % 86_400)
+        let date = date(daysSince1970: days).map { padded($0, 2) }.joined(separator: "-")
+        let time = [second / 3600, second / 60 % 60, second % 60].map { padded($0, 2) }
+        return "\(date)T\(time.joined(separator: ":")).\(padded(milliseconds, 3))Z"
     }
 
-    private static func padded(_ number: some BinaryInteger, _ width: Int) -> String {
+    /// Year, month and day, in years that begin in March: a leap day is then the last of its year.
+    private static func date(daysSince1970 days: Int) -> [Int] {
+        let daysSinceYear0 = days + 719_468
+        let (era, day) = (daysSinceYear0 / 146_097, daysSinceYear0 % 146_097)
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365
+        let dayOfYear = day - (365 * year + year / 4 - year / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let isNextYear = month >= 10
+        return [
+            era * 400 + year + (isNextYear ? 1 : 0),
+            isNextYear ? month - 9 : month + 3,
+            dayOfYear - (153 * month + 2) / 5 + 1,
+        ]
+    }
+
+    private static func padded(_ number: Int, _ width: Int) -> String {
         let digits = "\(number)"
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }

@@ -91,7 +91,8 @@ package struct Server: Sendable {
         let backlog = configuration.clientPortListenBacklog
         return try await ServerBootstrap(group: group)
             .serverChannelOption(
-                .backlog, value: CInt(backlog > 0 ? backlog : defaultBacklog))
+                .backlog, value: CInt(backlog > 0 ? backlog : defaultBacklog)
+            )
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)

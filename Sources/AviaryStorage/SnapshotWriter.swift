@@ -37,12 +37,9 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     ) throws(StorageError) {
         try files.create(file)
         writeHead(snapshot)
-        try snapshot.forEachNode { (bytes, node) throws(StorageError) in
-            buffer.writeJute(bytes)
-            buffer.writeJute(node.data)
-            buffer.writeInteger(node.acl.snapshotKey)
-            node.stat.write(to: &buffer)
-            if buffer.readableBytes >= Self.pieceByteCount { try writePiece(to: &files) }
+        var cursor = snapshot.cursor
+        while cursor.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
+            try writePiece(to: &files)
         }
         buffer.writeBytes(SnapshotFormat.end)
         seal()

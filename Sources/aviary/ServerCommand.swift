@@ -37,7 +37,9 @@ struct ServerCommand: AsyncParsableCommand {
             throw end(because: error.description, exitCode: 2)
         }
         do throws(LaunchError) {
-            try await Launcher.run(configuration, logger: logger) { writeToStandardOutput($0 + "\n") }
+            try await Launcher.run(configuration, logger: logger) {
+                writeToStandardOutput($0 + "\n")
+            }
         } catch {
             throw end(because: error.message, exitCode: error.exitCode)
         }

@@ -25,8 +25,8 @@ struct AllocationTests {
             }
             _ = harness.allocations(receiving: pipeline, on: client)
             let count = harness.allocations(receiving: pipeline, on: client)
-            // The outbox grows by doubling from nothing: 256 bytes to 128 KiB.
-            precondition(count <= 16, "\(count) allocations for 1000 pipelined reads")
+            // The outbox grows by doubling from nothing: 256 bytes to 256 KiB.
+            precondition(count <= 32, "\(count) allocations for 1000 pipelined reads")
         }
     }
 
@@ -44,7 +44,7 @@ struct AllocationTests {
             let count = harness.allocations(receiving: pipeline, on: client)
             harness.persist()
             // Path, data, the record's path and the proposal's buffer, and what tables grow by.
-            precondition(count <= 8000, "\(count) allocations for 1000 pipelined writes")
+            precondition(count <= 7000, "\(count) allocations for 1000 pipelined writes")
         }
     }
 

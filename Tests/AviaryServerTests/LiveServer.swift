@@ -22,14 +22,13 @@ final class TemporaryDirectory {
 
 /// Runs `body` against a server of this process on a free port.
 func withServer(
-    in directory: String, _ change: (inout ServerConfiguration) -> Void = { _ in },
+    in directory: String, fourLetterWords: FourLetterWordWhitelist = .all,
     _ body: (Server) async throws -> Void
 ) async throws {
     var configuration = ServerConfiguration(
         dataDir: directory, clientPort: 0, clientPortAddress: "127.0.0.1")
-    configuration.fourLetterWords = .all
+    configuration.fourLetterWords = fourLetterWords
     configuration.preAllocSizeKiB = 64
-    change(&configuration)
     var logger = Logger(label: "test")
     logger.logLevel = .critical
     let server = try await Server.start(configuration, logger: logger) { error in

@@ -4,7 +4,8 @@ import NIOCore
 import Testing
 
 struct ServerTests {
-    @Test func `what was acknowledged is there after a restart, and so is the session`() async throws
+    @Test func `what was acknowledged is there after a restart, and so is the session`()
+        async throws
     {
         let directory = try TemporaryDirectory()
         var session = SessionID.none
@@ -49,7 +50,7 @@ struct ServerTests {
 
     @Test func `a word in pieces is answered, one that is not allowed is named`() async throws {
         let directory = try TemporaryDirectory()
-        try await withServer(in: directory.path, { $0.fourLetterWords = .words([]) }) { server in
+        try await withServer(in: directory.path, fourLetterWords: .words([])) { server in
             let socket = try RawSocket(port: server.port)
             for part in ["ru", "o", "k\n"] { socket.send(ByteBuffer(string: part)) }
             #expect(

@@ -12,10 +12,11 @@ struct TextTests {
         #expect(Base64.encode(Array(plain.utf8)).description == encoded)
     }
 
-    @Test(arguments: [
-        (0, "Thu Jan 01 00:00:00 UTC 1970"), (951_782_400_000, "Tue Feb 29 00:00:00 UTC 2000"),
-        (1_795_225_446_000, "Sat Nov 21 01:44:06 UTC 2026"),
-    ] as [(Int64, String)])
+    @Test(
+        arguments: [
+            (0, "Thu Jan 01 00:00:00 UTC 1970"), (951_782_400_000, "Tue Feb 29 00:00:00 UTC 2000"),
+            (1_795_225_446_000, "Sat Nov 21 01:44:06 UTC 2026"),
+        ] as [(Int64, String)])
     func `dates are written as Java writes them`(milliseconds: Int64, text: String) {
         #expect(JavaDate.text(milliseconds: milliseconds) == text)
     }

@@ -11,8 +11,10 @@ struct JuteTests {
     }
 
     @Test func `a count is bounded by the bytes that are left`() throws {
-        let bytes = Array(ByteBuffer(integer: Int32(1000)).readableBytesView) + [UInt8](
-            repeating: 0, count: 40)
+        let bytes =
+            Array(ByteBuffer(integer: Int32(1000)).readableBytesView)
+            + [UInt8](
+                repeating: 0, count: 40)
         var reader = JuteReader(bytes.raw)
         #expect(throws: WireError.lengthOutOfBounds(1000)) { try reader.readCount(elementSize: 4) }
     }
@@ -69,7 +71,9 @@ struct JuteTests {
 }
 
 struct PathTests {
-    @Test(arguments: ["/", "/a", "/a/b", "/...", "/.x", "/a b", "/\u{a0}", "/\u{2028}", "/\u{f900}"])
+    @Test(arguments: [
+        "/", "/a", "/a/b", "/...", "/.x", "/a b", "/\u{a0}", "/\u{2028}", "/\u{f900}",
+    ])
     func `a path is valid`(path: String) {
         #expect(Path(Array(path.utf8)).isValid)
     }

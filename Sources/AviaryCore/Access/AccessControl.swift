@@ -82,7 +82,7 @@ struct AccessControl: Sendable {
             guard entry.identity.scheme == "digest" else { return entry }
             let user = entry.identity.id.bytes.prefix { $0 != UInt8(ascii: ":") }
             return ACL(
-                entry.permissions, "digest", ByteString(Array(user) + [UInt8]( ":x".utf8)))
+                entry.permissions, "digest", ByteString(Array(user) + [UInt8](":x".utf8)))
         }
     }
 }

@@ -18,38 +18,57 @@ struct CRC32: Hashable, Sendable {
     mutating func update(_ bytes: RawSpan) {
         var offset = 0
         let count = bytes.byteCount
-        while offset + 8 <= count {
-            let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            fold(UInt64(littleEndian: word))
-            offset += 8
-        }
-        while offset < count {
-            fold(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-            offset += 1
-        }
-    }
-
-    mutating func update(_ value: Int64) {
-        fold(UInt64(bitPattern: value).byteSwapped)
-    }
-
-    mutating func update(_ value: Int32) {
-        for shift in stride(from: 24, through: 0, by: -8) {
-            fold(UInt8(truncatingIfNeeded: value >> Int32(shift)))
+        unsafe Self.tables.withUnsafeBufferPointer { tables in
+            while offset + 8 <= count {
+                let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                unsafe fold(UInt64(littleEndian: word), tables)
+                offset += 8
+            }
+            while offset < count {
+                unsafe fold(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self), tables)
+                offset += 1
+            }
         }
     }
 
-    private mutating func fold(_ byte: UInt8) {
-        register = register >> 8 ^ Self.tables[Int(UInt8(truncatingIfNeeded: register) ^ byte)]
+    /// The 60 bytes of a node's stat, in the order of the digest.
+    mutating func update(_ stat: StatPersisted) {
+        unsafe Self.tables.withUnsafeBufferPointer { tables in
+            unsafe fold(UInt64(bitPattern: stat.czxid.rawValue).byteSwapped, tables)
+            unsafe fold(UInt64(bitPattern: stat.mzxid.rawValue).byteSwapped, tables)
+            unsafe fold(UInt64(bitPattern: stat.pzxid.rawValue).byteSwapped, tables)
+            unsafe fold(UInt64(bitPattern: stat.ctime).byteSwapped, tables)
+            unsafe fold(UInt64(bitPattern: stat.mtime).byteSwapped, tables)
+            unsafe fold(Self.pair(stat.version, stat.cversion), tables)
+            let owner = UInt64(bitPattern: stat.owner.rawValue)
+            let upper = Int32(truncatingIfNeeded: owner >> 32)
+            unsafe fold(Self.pair(stat.aversion, upper), tables)
+            for shift in stride(from: 24, through: 0, by: -8) {
+                unsafe fold(UInt8(truncatingIfNeeded: owner >> UInt64(shift)), tables)
+            }
+        }
+    }
+
+    /// Two big-endian integers as the eight bytes that they are, the first byte lowest.
+    private static func pair(_ first: Int32, _ second: Int32) -> UInt64 {
+        let low = UInt64(UInt32(bitPattern: first).byteSwapped)
+        return low | UInt64(UInt32(bitPattern: second).byteSwapped) << 32
+    }
+
+    @inline(__always)
+    private mutating func fold(_ byte: UInt8, _ tables: UnsafeBufferPointer<UInt32>) {
+        let index = Int(UInt8(truncatingIfNeeded: register) ^ byte)
+        register = unsafe register >> 8 ^ tables[index]
     }
 
     /// Eight bytes at once, the first in the lowest bits.
-    private mutating func fold(_ word: UInt64) {
+    @inline(__always)
+    private mutating func fold(_ word: UInt64, _ tables: UnsafeBufferPointer<UInt32>) {
         let mixed = word ^ UInt64(register)
         var result: UInt32 = 0
         for index in 0..<8 {
             let byte = UInt8(truncatingIfNeeded: mixed >> UInt64(8 * index))
-            result ^= Self.tables[(7 - index) * 256 + Int(byte)]
+            result ^= unsafe tables[(7 - index) * 256 + Int(byte)]
         }
         register = result
     }
@@ -84,15 +103,7 @@ enum NodeDigest {
 
     static func value(content: CRC32, stat: StatPersisted) -> UInt64 {
         var checksum = content
-        checksum.update(stat.czxid.rawValue)
-        checksum.update(stat.mzxid.rawValue)
-        checksum.update(stat.pzxid.rawValue)
-        checksum.update(stat.ctime)
-        checksum.update(stat.mtime)
-        checksum.update(stat.version)
-        checksum.update(stat.cversion)
-        checksum.update(stat.aversion)
-        checksum.update(stat.owner.rawValue)
+        checksum.update(stat)
         return UInt64(checksum.value)
     }
 }

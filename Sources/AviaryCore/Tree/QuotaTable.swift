@@ -62,7 +62,9 @@ struct QuotaText: Hashable, Sendable {
         for item in text.split(whereSeparator: separators.contains) {
             let parts = item.split(
                 separator: UInt8(ascii: "="), omittingEmptySubsequences: false)
-            guard parts.count >= 2, let value = Int64(String(decoding: parts[1], as: UTF8.self)) ?? (parts[1].isEmpty ? -1 : nil)
+            guard parts.count >= 2,
+                let value = Int64(String(decoding: parts[1], as: UTF8.self))
+                    ?? (parts[1].isEmpty ? -1 : nil)
             else { return nil }
             switch String(decoding: parts[0], as: UTF8.self) {
             case "count": count = value

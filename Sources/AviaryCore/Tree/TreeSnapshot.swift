@@ -1,4 +1,5 @@
 package import AviaryWire
+package import NIOCore
 
 /// The tree and the sessions as they were after one transaction. Taking one costs nothing but the
 /// chunks that are changed while it lives.
@@ -26,10 +27,29 @@ package struct TreeSnapshot: Sendable {
     package func forEachNode<Failure: Error>(
         _ body: (_ path: [UInt8], _ node: Node) throws(Failure) -> Void
     ) throws(Failure) {
-        var path: [UInt8] = []
-        var id = NodeID.root
-        try body(path, node(id))
-        while true {
+        var cursor = self.cursor
+        repeat {
+            try body(cursor.path, node(cursor.id))
+        } while cursor.advance()
+    }
+
+    /// A walk over the nodes from the root on.
+    package var cursor: Cursor { Cursor(nodes: nodes) }
+
+    /// Where a walk over the nodes is: parents come before their children.
+    package struct Cursor: Sendable {
+        private let nodes: NodeTable
+        fileprivate var id = NodeID.root
+        /// Empty for the root.
+        fileprivate var path: [UInt8] = []
+        private var isAtEnd = false
+
+        fileprivate init(nodes: NodeTable) {
+            self.nodes = nodes
+        }
+
+        /// Goes to the next node; false if there is none.
+        fileprivate mutating func advance() -> Bool {
             if nodes[id].firstChild != .none {
                 id = nodes[id].firstChild
             } else {
@@ -37,13 +57,32 @@ package struct TreeSnapshot: Sendable {
                     path.removeLast(nodes[id].nameLength + 1)
                     id = nodes[id].parent
                 }
-                if id == .root { return }
+                if id == .root { return false }
                 path.removeLast(nodes[id].nameLength + 1)
                 id = nodes[id].nextSibling
             }
             path.append(UInt8(ascii: "/"))
             path.append(contentsOf: nodes[id].bytes[..<nodes[id].nameLength])
-            try body(path, node(id))
+            return true
+        }
+
+        /// Writes nodes as a snapshot has them, path and record, until there are so many bytes.
+        ///
+        /// - Returns: false when all nodes are written.
+        package mutating func writeNext(to buffer: inout ByteBuffer, atLeast count: Int) -> Bool {
+            while !isAtEnd {
+                buffer.writeJute(path.raw)
+                if nodes[id].dataIsNull {
+                    buffer.writeInteger(Int32(-1))
+                } else {
+                    buffer.writeJute(nodes[id].data)
+                }
+                buffer.writeInteger(nodes[id].acl.snapshotKey)
+                nodes[id].stat.write(to: &buffer)
+                isAtEnd = !advance()
+                if buffer.readableBytes >= count { return true }
+            }
+            return false
         }
     }
 

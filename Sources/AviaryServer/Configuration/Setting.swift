@@ -63,7 +63,7 @@ enum Setting: Sendable {
     ]
 
     private static let clients: [String: Setting] = [
-        "clientPort": .number(\.clientPort, in: port, of: "port", example: 2181),
+        "clientPort": .number(\.clientPort, in: port, of: "a port", example: 2181),
         "clientPortAddress": .optionalText(\.clientPortAddress, example: "127.0.0.1"),
         "clientPortListenBacklog": .number(
             \.clientPortListenBacklog, in: naturalOrMinusOne, of: "connections", example: 128),
@@ -95,7 +95,7 @@ enum Setting: Sendable {
             \.superDigest, example: "super:<base64 of the SHA-1 of super:password>"),
         "admin.enableServer": .boolean(\.admin.enableServer),
         "admin.serverAddress": .text(\.admin.serverAddress, example: "127.0.0.1"),
-        "admin.serverPort": .number(\.admin.serverPort, in: port, of: "port", example: 8080),
+        "admin.serverPort": .number(\.admin.serverPort, in: port, of: "a port", example: 8080),
         "admin.commandURL": .text(\.admin.commandURL, example: "/commands"),
         "admin.idleTimeout": .number(
             \.admin.idleTimeoutMilliseconds, in: naturalOrMinusOne, of: "milliseconds",

@@ -82,7 +82,7 @@ private struct Reading {
         case .number(let field, let range, let unit, let example):
             configuration[keyPath: field] = try number(entry, range, unit, example)
         case .raisedNumber(let field, let least, let example):
-            let given = try number(entry, 0...Int(Int32.max), "whole number", example)
+            let given = try number(entry, 0...Int(Int32.max), "a whole number", example)
             configuration[keyPath: field] = max(given, least)
             if given < least { warn(entry, "is raised from \(given) to \(least), the least") }
         case .boolean(let field):

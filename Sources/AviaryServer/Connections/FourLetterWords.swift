@@ -127,7 +127,8 @@ struct FourLetterWords: Sendable {
             for path in paths { text += "\t\(path)\n" }
         }
         text += "Connections dump:\nConnections Sets (1)/(\(connections.count)):\n"
-        text += "\(connections.count) expire at \(JavaDate.text(milliseconds: now.wallMilliseconds)):\n"
+        text +=
+            "\(connections.count) expire at \(JavaDate.text(milliseconds: now.wallMilliseconds)):\n"
         for view in connections {
             text += "\tip: /\(view.remote.host):\(view.remote.port) sessionId: \(view.session)\n"
         }

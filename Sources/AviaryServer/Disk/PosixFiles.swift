@@ -110,7 +110,9 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
             }
             return 0
         }
-        if code != 0 { throw Self.error(code, "cannot write \(path(file))", "make room or check the disk") }
+        if code != 0 {
+            throw Self.error(code, "cannot write \(path(file))", "make room or check the disk")
+        }
     }
 
     package mutating func extend(_ file: String, to size: Int) throws(StorageError) {

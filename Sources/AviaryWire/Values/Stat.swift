@@ -36,7 +36,8 @@ package struct Stat: WireRecord, Hashable {
     package func write(to buffer: inout ByteBuffer) {
         _ = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Stat.byteCount) { raw in
             func put(_ value: some FixedWidthInteger, at offset: Int) {
-                unsafe raw.storeBytes(of: value.bigEndian, toByteOffset: offset, as: type(of: value))
+                unsafe raw.storeBytes(
+                    of: value.bigEndian, toByteOffset: offset, as: type(of: value))
             }
             put(czxid.rawValue, at: 0)
             put(mzxid.rawValue, at: 8)

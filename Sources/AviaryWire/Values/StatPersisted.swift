@@ -28,16 +28,27 @@ package struct StatPersisted: WireRecord, Hashable {
         pzxid = Zxid(try reader.readLong())
     }
 
+    package static let byteCount = 60
+
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(czxid.rawValue)
-        buffer.writeInteger(mzxid.rawValue)
-        buffer.writeInteger(ctime)
-        buffer.writeInteger(mtime)
-        buffer.writeInteger(version)
-        buffer.writeInteger(cversion)
-        buffer.writeInteger(aversion)
-        buffer.writeInteger(owner.rawValue)
-        buffer.writeInteger(pzxid.rawValue)
+        _ = unsafe buffer.writeWithUnsafeMutableBytes(
+            minimumWritableBytes: StatPersisted.byteCount
+        ) { raw in
+            func put(_ value: some FixedWidthInteger, at offset: Int) {
+                unsafe raw.storeBytes(
+                    of: value.bigEndian, toByteOffset: offset, as: type(of: value))
+            }
+            put(czxid.rawValue, at: 0)
+            put(mzxid.rawValue, at: 8)
+            put(ctime, at: 16)
+            put(mtime, at: 24)
+            put(version, at: 32)
+            put(cversion, at: 36)
+            put(aversion, at: 40)
+            put(owner.rawValue, at: 44)
+            put(pzxid.rawValue, at: 52)
+            return StatPersisted.byteCount
+        }
     }
 }
 
