@@ -2,28 +2,69 @@ import AviaryWire
 
 /// `log.` and `snapshot.` and the hexadecimal zxid that the file begins with or shows.
 enum FileNames {
-    static func log(_ zxid: Zxid) -> String { "log." + zxid.hexadecimal }
-    static func snapshot(_ zxid: Zxid) -> String { "snapshot." + zxid.hexadecimal }
+    static let logPrefix = "log."
+    static let snapshotPrefix = "snapshot."
+    static let unfinishedPrefix = "tmp."
+    /// What follows a compressed snapshot's zxid.
+    static let compressions = [".gz", ".snappy"]
+
+    static func log(_ zxid: Zxid) -> String { logPrefix + zxid.hexadecimal }
+    static func snapshot(_ zxid: Zxid) -> String { snapshotPrefix + zxid.hexadecimal }
     /// While it is being written; nobody takes it for a snapshot.
-    static func unfinished(_ snapshot: String) -> String { "tmp." + snapshot }
+    static func unfinished(_ snapshot: String) -> String { unfinishedPrefix + snapshot }
     /// A copy of what was cut off a log, for whoever wants to look.
     static func torn(_ log: String, at offset: Int) -> String { "torn.\(log).\(offset)" }
 
     /// The zxid in a name, if the name has this prefix and nothing else.
-    static func zxid(in name: String, prefix: String) -> Zxid? {
+    static func zxid(in name: some StringProtocol, prefix: String) -> Zxid? {
         guard name.hasPrefix(prefix), let value = UInt64(name.dropFirst(prefix.count), radix: 16)
         else { return nil }
         return Zxid(Int64(bitPattern: value))
     }
+}
 
-    /// The files with this prefix, by ascending zxid.
-    static func sorted(
-        _ entries: [FileEntry], prefix: String
-    ) -> [(zxid: Zxid, name: String, size: Int)] {
-        entries.compactMap { entry in
-            zxid(in: entry.name, prefix: prefix).map {
-                (zxid: $0, name: entry.name, size: entry.size)
-            }
-        }.sorted { $0.zxid < $1.zxid }
+/// A transaction log by its name: the zxid is that of its first entry.
+struct LogFile: Hashable, Sendable {
+    let zxid: Zxid
+    let name: String
+    let size: Int
+
+    init?(_ entry: FileEntry) {
+        guard let zxid = FileNames.zxid(in: entry.name, prefix: FileNames.logPrefix) else {
+            return nil
+        }
+        self.zxid = zxid
+        self.name = entry.name
+        self.size = entry.size
+    }
+
+    /// By ascending zxid.
+    static func sorted(_ entries: [FileEntry]) -> [LogFile] {
+        entries.compactMap { LogFile($0) }.sorted { $0.zxid < $1.zxid }
+    }
+}
+
+/// A snapshot by its name: what is after the zxid has to be replayed on it.
+struct SnapshotFile: Hashable, Sendable {
+    let zxid: Zxid
+    let name: String
+    let size: Int
+    let isCompressed: Bool
+
+    init?(_ entry: FileEntry) {
+        let suffix = FileNames.compressions.first { entry.name.hasSuffix($0) }
+        let stem = entry.name.dropLast(suffix?.count ?? 0)
+        guard let zxid = FileNames.zxid(in: stem, prefix: FileNames.snapshotPrefix) else {
+            return nil
+        }
+        self.zxid = zxid
+        self.name = entry.name
+        self.size = entry.size
+        self.isCompressed = suffix != nil
+    }
+
+    /// By ascending zxid.
+    static func sorted(_ entries: [FileEntry]) -> [SnapshotFile] {
+        entries.compactMap { SnapshotFile($0) }.sorted { ($0.zxid, $0.name) < ($1.zxid, $1.name) }
     }
 }

@@ -3,7 +3,7 @@
 ///
 /// Offsets and sizes are in bytes.
 package protocol FileSystem: ~Copyable {
-    /// The directory, for messages.
+    /// The directory, for messages; two values have the same only if they are of the same.
     var directory: String { get }
     /// The files in the directory, in no particular order.
     func list() throws(StorageError) -> [FileEntry]
@@ -19,6 +19,7 @@ package protocol FileSystem: ~Copyable {
     mutating func sync(_ file: String) throws(StorageError)
     /// Returns when every file's name will outlive a crash.
     mutating func syncDirectory() throws(StorageError)
+    /// Takes the place of a file that has the name already.
     mutating func rename(_ file: String, to name: String) throws(StorageError)
     mutating func remove(_ file: String) throws(StorageError)
     /// No more is written to the file for now.
@@ -46,15 +47,31 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
         case corrupt
         /// Files that must be there are not.
         case missing
+        /// A file is where it must not be.
+        case misplaced
+        /// A snapshot that this server cannot decompress.
+        case compressed
     }
 
     package let code: Code
     /// What happened, to which file, and what to do.
     package let message: String
+    /// The file's name in its directory, if it is about one.
+    package let file: String?
+    /// Where in the file, in bytes.
+    package let offset: Int?
+    /// What the operating system or the decoder said.
+    package let cause: String?
 
-    package init(_ code: Code, _ message: String) {
+    package init(
+        _ code: Code, _ message: String, file: String? = nil, offset: Int? = nil,
+        cause: String? = nil
+    ) {
         self.code = code
         self.message = message
+        self.file = file
+        self.offset = offset
+        self.cause = cause
     }
 
     package var description: String { message }

@@ -2,130 +2,199 @@ import AviaryWire
 
 /// Reads a log file entry by entry, a window at a time.
 ///
-/// Where Apache takes anything odd for the end of the file, this looks behind it: intact entries
-/// after a damaged one are not given up in silence.
+/// Where Apache takes anything odd for the end of the file, this looks behind it: no intact entry
+/// is given up in silence, and none is hidden by one damaged byte.
 /// Source: FileTxnLog.FileTxnIterator.next, ZooKeeper 3.9.5.
 struct LogReader: Sendable {
-    let name: String
-    private let size: Int
-    private var window: [UInt8] = []
-    private var windowStart = 0
+    private var window: FileWindow
     /// Where the next entry begins.
     private(set) var offset = LogFormat.headerByteCount
 
-    private static let windowByteCount = 1 << 20
-
     enum Next {
         case entry(LogEntry)
+        /// A whole entry but for its end mark, and nothing behind it: the last write stopped there.
+        case unmarked(LogEntry)
         /// Zeros, or nothing at all.
         case end
         /// An entry that was not written to its end.
         case torn
     }
 
-    init(name: String, size: Int) {
-        self.name = name
-        self.size = size
+    /// What the prefix of an entry claims; nothing of it is believed yet.
+    private struct Frame {
+        let checksum: Int64
+        let payload: Range<Int>
+        var end: Int { payload.upperBound + 1 }
     }
 
-    /// The first entry of a file, nil if it has none.
-    static func firstEntry<Files: FileSystem & ~Copyable>(
-        of name: String, in files: borrowing Files
-    ) throws(StorageError) -> LogEntry? {
-        guard let entry = try files.list().first(where: { $0.name == name }) else { return nil }
-        var reader = LogReader(name: name, size: entry.size)
-        guard try reader.checkHeader(files), case .entry(let first) = try reader.next(files) else {
-            return nil
+    init(_ file: LogFile) {
+        window = FileWindow(name: file.name, size: file.size)
+    }
+
+    /// Whether a file has any transaction in it.
+    static func hasEntries<Files: FileSystem & ~Copyable>(
+        _ file: LogFile, in files: borrowing Files
+    ) throws(StorageError) -> Bool {
+        var reader = LogReader(file)
+        guard try reader.checkHeader(files) else { return false }
+        switch try reader.next(files) {
+        case .entry, .unmarked: return true
+        case .end, .torn: return false
         }
-        return first
     }
 
-    /// - Returns: false if the file ends before the header does.
+    /// - Returns: false if the file was never begun: it ends, or is all zeros, before the header is
+    ///   complete.
     mutating func checkHeader<Files: FileSystem & ~Copyable>(
         _ files: borrowing Files
     ) throws(StorageError) -> Bool {
-        guard try fill(files, from: 0, count: LogFormat.headerByteCount) else { return false }
-        guard integer(at: 0, as: Int32.self) == LogFormat.magic else {
-            throw damage(files, "does not begin as a transaction log does")
+        let header = LogFormat.header
+        if try window.fill(files, from: 0, count: header.count),
+            window.integer(at: 0, as: Int32.self) == LogFormat.magic
+        {
+            return true
         }
-        return true
+        guard let end = try window.endOfContent(files, from: 0) else { return false }
+        if end < header.count, try window.fill(files, from: 0, count: end),
+            window.read(0..<end, { [UInt8](copying: $0) }) == Array(header[..<end])
+        {
+            return false
+        }
+        throw damage(files, "does not begin as a transaction log does", at: 0)
     }
 
     mutating func next<Files: FileSystem & ~Copyable>(
         _ files: borrowing Files
     ) throws(StorageError) -> Next {
-        guard try fill(files, from: offset, count: LogFormat.prefixByteCount) else {
-            return offset == size ? .end : .torn
-        }
-        let checksum = integer(at: offset, as: Int64.self)
-        let length = Int(integer(at: offset + 8, as: Int32.self))
-        if length == 0 { return checksum == 0 ? .end : .torn }
-        guard length > 0 else { throw damage(files, "has an entry of negative length") }
-        let payload = offset + LogFormat.prefixByteCount
-        guard try fill(files, from: offset, count: length + LogFormat.frameByteCount) else {
-            return .torn
-        }
-        let bytes = Array(window[payload - windowStart..<payload - windowStart + length])
-        let isWhole = Adler32.checksum(bytes.raw) == checksum
-        guard window[payload - windowStart + length] == LogFormat.terminator else {
-            if isWhole, try isFollowedByEntry(files, at: payload + length + 1) {
-                throw damage(files, "has lost the end mark of an entry that others follow")
-            }
-            return .torn
-        }
-        guard isWhole else {
+        guard let frame = try frame(files), try window.fill(
+            files, from: offset, count: frame.end - offset),
+            window.byte(at: frame.payload.upperBound) == LogFormat.terminator
+        else { return try judgeEnd(files) }
+        guard isIntact(frame) else {
             throw damage(files, "has an entry whose checksum does not match its bytes")
         }
-        var reader = JuteReader(bytes.raw)
-        do throws(WireError) {
-            let entry = try LogEntry(from: &reader)
-            offset = payload + length + 1
-            return .entry(entry)
-        } catch {
-            throw damage(files, "has an entry that is no transaction (\(error))")
-        }
+        return .entry(try take(frame, files))
     }
 
-    /// Whether something with a right checksum stands at an offset.
-    private mutating func isFollowedByEntry<Files: FileSystem & ~Copyable>(
-        _ files: borrowing Files, at start: Int
-    ) throws(StorageError) -> Bool {
-        guard try fill(files, from: start, count: LogFormat.prefixByteCount) else { return false }
-        let checksum = integer(at: start, as: Int64.self)
-        let length = Int(integer(at: start + 8, as: Int32.self))
-        guard length > 0, try fill(files, from: start, count: length + LogFormat.frameByteCount)
-        else { return false }
-        let payload = start + LogFormat.prefixByteCount - windowStart
-        return Adler32.checksum(Array(window[payload..<payload + length]).raw) == checksum
+    /// Nil if there is no room for one, or its length is still zero.
+    private mutating func frame<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files
+    ) throws(StorageError) -> Frame? {
+        guard try window.fill(files, from: offset, count: LogFormat.prefixByteCount) else {
+            return nil
+        }
+        let length = Int(window.integer(at: offset + 8, as: Int32.self))
+        if length == 0 { return nil }
+        if length < 0 { throw damage(files, "has an entry of negative length") }
+        let start = offset + LogFormat.prefixByteCount
+        return Frame(
+            checksum: window.integer(at: offset, as: Int64.self), payload: start..<start + length)
+    }
+
+    /// - Precondition: the payload is in the window.
+    private func isIntact(_ frame: Frame) -> Bool {
+        window.checksum(of: frame.payload) == frame.checksum
+    }
+
+    private mutating func take<Files: FileSystem & ~Copyable>(
+        _ frame: Frame, _ files: borrowing Files
+    ) throws(StorageError) -> LogEntry {
+        do throws(WireError) {
+            let (entry, _) = try window.decode(frame.payload) { reader throws(WireError) in
+                try LogEntry(from: &reader)
+            }
+            offset = frame.end
+            return entry
+        } catch {
+            throw damage(files, "has an entry that is no transaction", cause: "\(error)")
+        }
     }
 
     private func damage<Files: FileSystem & ~Copyable>(
-        _ files: borrowing Files, _ what: String
+        _ files: borrowing Files, _ what: String, at place: Int? = nil, cause: String? = nil
     ) -> StorageError {
-        StorageError(
+        let place = place ?? offset
+        let reason = cause.map { " (\($0))" } ?? ""
+        return StorageError(
             .corrupt,
-            "\(files.directory)/\(name) \(what), at offset \(offset); restore the file from a "
-                + "backup, or move it and all later logs away to go on without what they hold")
+            "\(files.directory)/\(window.name) \(what)\(reason), at offset \(place); restore the "
+                + "file from a backup or let another server's data take its place; to go on "
+                + "without what it held from there on, cut the file at \(place) and move all later "
+                + "logs away",
+            file: window.name, offset: place, cause: cause)
+    }
+}
+
+// MARK: - Where the entries end
+
+extension LogReader {
+    /// What stands where no entry can be read: nothing, what a crash left of the last write, or
+    /// damage.
+    private mutating func judgeEnd<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files
+    ) throws(StorageError) -> Next {
+        guard let contentEnd = try window.endOfContent(files, from: offset) else { return .end }
+        let frame = try frame(files)
+        if let frame, frame.payload.upperBound <= window.size,
+            try window.fill(files, from: offset, count: frame.payload.upperBound - offset),
+            isIntact(frame)
+        {
+            if contentEnd <= frame.payload.upperBound { return .unmarked(try take(frame, files)) }
+            throw damage(files, "has an entry whose end mark was damaged")
+        }
+        let claimedEnd = frame?.end ?? offset + LogFormat.prefixByteCount
+        if contentEnd > claimedEnd, let intact = try findEntry(files, before: contentEnd) {
+            throw damage(
+                files, "has an entry that cannot be read, and an intact one behind it at \(intact)")
+        }
+        if try isOfAnotherLength(files, before: contentEnd) {
+            throw damage(files, "has an entry whose length was damaged")
+        }
+        return .torn
     }
 
-    // MARK: The window
+    /// Where behind the entry that cannot be read an intact one begins.
+    private mutating func findEntry<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, before contentEnd: Int
+    ) throws(StorageError) -> Int? {
+        var start = offset + 1
+        while start + LogFormat.smallestEntryByteCount <= contentEnd {
+            guard try window.fill(files, from: start, count: LogFormat.smallestEntryByteCount)
+            else { return nil }
+            let length = Int(window.integer(at: start + 8, as: Int32.self))
+            let end = start + length + LogFormat.frameByteCount
+            if window.integer(at: start, as: Int32.self) == 0,
+                length >= LogFormat.smallestPayloadByteCount, end <= contentEnd,
+                try window.fill(files, from: start, count: end - start),
+                window.byte(at: end - 1) == LogFormat.terminator,
+                isIntact(
+                    Frame(
+                        checksum: window.integer(at: start, as: Int64.self),
+                        payload: start + LogFormat.prefixByteCount..<end - 1))
+            {
+                return start
+            }
+            start += 1
+        }
+        return nil
+    }
 
-    /// Sees that so many bytes from an offset are in the window.
-    ///
-    /// - Returns: false if the file is shorter.
-    private mutating func fill<Files: FileSystem & ~Copyable>(
-        _ files: borrowing Files, from start: Int, count: Int
+    /// Whether the entry is whole if only its length were another: then that was damaged, and no
+    /// write stopped in it.
+    private mutating func isOfAnotherLength<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, before contentEnd: Int
     ) throws(StorageError) -> Bool {
-        if start >= windowStart && start + count <= windowStart + window.count { return true }
-        guard start + count <= size else { return false }
-        let wanted = min(max(count, Self.windowByteCount), size - start)
-        window = try files.read(name, at: start, count: wanted)
-        windowStart = start
-        return window.count >= count
-    }
-
-    private func integer<Value: FixedWidthInteger>(at position: Int, as type: Value.Type) -> Value {
-        let start = position - windowStart
-        return window[start..<start + type.bitWidth / 8].reduce(0) { $0 << 8 | Value($1) }
+        guard contentEnd - offset >= LogFormat.smallestEntryByteCount,
+            try window.fill(files, from: offset, count: contentEnd - offset)
+        else { return false }
+        let checksum = window.integer(at: offset, as: Int64.self)
+        var sums = Adler32()
+        for place in offset + LogFormat.prefixByteCount..<contentEnd {
+            if sums.value == checksum, window.byte(at: place) == LogFormat.terminator {
+                return true
+            }
+            window.add(place..<place + 1, to: &sums)
+        }
+        return false
     }
 }

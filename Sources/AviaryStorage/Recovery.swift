@@ -17,17 +17,15 @@ package struct Recovery: Sendable {
         }
     }
 
-    private let settings: Settings
+    let settings: Settings
     /// What an operator should know, in the order it was found.
-    package private(set) var notes: [String] = []
+    package internal(set) var notes: [String] = []
     /// Transactions replayed from the logs.
-    package private(set) var replayed = 0
-    /// There was nothing: a first snapshot is to be written before anything is logged.
+    package internal(set) var replayed = 0
+    /// There was no snapshot: a first one is to be written before anything is logged.
     package private(set) var isNew = false
-    private var events: [WatchEvent] = []
-    /// Before this the digests of a fuzzy snapshot mean nothing; nil if there is none to compare.
-    private var digestsFrom: Zxid?
-    private var digestMismatches = 0
+    var digests = DigestCheck()
+    var events: [WatchEvent] = []
 
     private static let maximumCandidates = 100
 
@@ -35,177 +33,127 @@ package struct Recovery: Sendable {
         self.settings = settings
     }
 
+    /// Files change only when all of them could be read: what no write finished is cut off then.
+    ///
     /// - Returns: the tree with everything that was acknowledged.
     package mutating func recover<Files: FileSystem & ~Copyable>(
         snapshots files: inout Files, logs logFiles: inout Files
     ) throws(StorageError) -> DataTree {
+        try checkPlaces(files, logFiles)
+        let candidates = SnapshotFile.sorted(try files.list())
+        let logs = LogFile.sorted(try logFiles.list())
+        var tree =
+            candidates.isEmpty
+            ? try startEmpty(logs, logFiles) : try loadNewest(candidates, files)
+        let repair = try replay(logs, into: &tree, logFiles)
+        try carryOut(repair, &logFiles)
         try removeUnfinished(&files)
-        let candidates = FileNames.sorted(try files.list(), prefix: "snapshot.")
-        let logs = try usableLogs(&logFiles)
-        var tree: DataTree
-        if candidates.isEmpty {
-            tree = try startEmpty(logs, logFiles)
-        } else {
-            tree = try loadNewest(candidates, files)
-        }
-        try replay(logs, into: &tree, &logFiles)
         removeOrphans(from: &tree)
         tree.recountQuotas()
-        if digestMismatches > 0 {
-            notes.append("the tree's digest differed after \(digestMismatches) transactions")
-        }
+        notes.append(contentsOf: digests.notes)
         isNew = candidates.isEmpty
         return tree
     }
 
     // MARK: Snapshots
 
+    /// Source: FileTxnSnapLog.checkLogDir and checkSnapDir, ZooKeeper 3.9.5.
+    private func checkPlaces<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, _ logFiles: borrowing Files
+    ) throws(StorageError) {
+        if files.directory == logFiles.directory { return }
+        if let snapshot = SnapshotFile.sorted(try logFiles.list()).first {
+            throw StorageError(
+                .misplaced,
+                "\(logFiles.directory)/\(snapshot.name) is a snapshot in the log directory; move "
+                    + "it to \(files.directory), or check dataDir and dataLogDir",
+                file: snapshot.name)
+        }
+        if let log = LogFile.sorted(try files.list()).first {
+            throw StorageError(
+                .misplaced,
+                "\(files.directory)/\(log.name) is a log in the snapshot directory; move it to "
+                    + "\(logFiles.directory), or check dataDir and dataLogDir", file: log.name)
+        }
+    }
+
     private mutating func removeUnfinished<Files: FileSystem & ~Copyable>(
         _ files: inout Files
     ) throws(StorageError) {
-        let prefix = FileNames.unfinished("snapshot.")
+        let prefix = FileNames.unfinished(FileNames.snapshotPrefix)
         for entry in try files.list() where entry.name.hasPrefix(prefix) {
             try files.remove(entry.name)
             notes.append("removed the unfinished snapshot \(entry.name)")
         }
     }
 
-    private mutating func startEmpty<Files: FileSystem & ~Copyable>(
-        _ logs: [Log], _ files: borrowing Files
+    private func startEmpty<Files: FileSystem & ~Copyable>(
+        _ logs: [LogFile], _ files: borrowing Files
     ) throws(StorageError) -> DataTree {
         for log in logs where !settings.trustsEmpty {
-            if try LogReader.firstEntry(of: log.name, in: files) != nil {
+            if try LogReader.hasEntries(log, in: files) {
                 throw StorageError(
                     .missing,
                     "\(files.directory) has transaction logs but there is no snapshot, so a part "
                         + "of the data is missing; restore a snapshot, or set "
-                        + "snapshot.trust.empty=true if there never was one")
+                        + "snapshot.trust.empty=true if there never was one", file: log.name)
             }
         }
-        digestsFrom = .zero
         return DataTree(hashSeed: settings.hashSeed, extendedTypes: settings.extendedTypes)
     }
 
     private mutating func loadNewest<Files: FileSystem & ~Copyable>(
-        _ candidates: [(zxid: Zxid, name: String, size: Int)], _ files: borrowing Files
+        _ candidates: [SnapshotFile], _ files: borrowing Files
     ) throws(StorageError) -> DataTree {
+        var refusals: [String] = []
         for candidate in candidates.reversed().prefix(Self.maximumCandidates) {
-            guard try SnapshotCheck.looksWhole(candidate.name, size: candidate.size, files) else {
-                notes.append("passed over \(candidate.name), which is not whole")
-                continue
-            }
-            var tree = DataTree(
-                emptyWithHashSeed: settings.hashSeed, extendedTypes: settings.extendedTypes)
-            var reader = SnapshotReader(name: candidate.name, size: candidate.size)
             do throws(StorageError) {
-                let trailer = try reader.read(into: &tree, from: files)
-                tree.finishLoading(zxid: candidate.zxid)
-                digestsFrom = trailer.digestZxid.map { max($0, candidate.zxid) }
-                if trailer.digestZxid == candidate.zxid, trailer.digest != tree.digest {
-                    digestMismatches += 1
-                }
+                let tree = try load(candidate, files)
+                notes.append(contentsOf: refusals.map { "passed over a snapshot: \($0)" })
                 return tree
             } catch {
-                if error.code != .corrupt { throw error }
-                notes.append("passed over a snapshot: \(error.message)")
+                if error.code == .failed { throw error }
+                refusals.append(error.message)
             }
         }
         throw StorageError(
             .corrupt,
-            "no snapshot in \(files.directory) can be read (\(notes.joined(separator: "; "))); "
-                + "restore one from a backup")
+            "no snapshot in \(files.directory) can be read (\(refusals.joined(separator: "; "))); "
+                + "restore one from a backup", file: candidates.last?.name)
     }
 
-    // MARK: Logs
-
-    typealias Log = (zxid: Zxid, name: String, size: Int)
-
-    /// The logs, less a last one that was never begun.
-    private mutating func usableLogs<Files: FileSystem & ~Copyable>(
-        _ files: inout Files
-    ) throws(StorageError) -> [Log] {
-        var logs = FileNames.sorted(try files.list(), prefix: "log.")
-        while let last = logs.last, last.size < LogFormat.headerByteCount {
-            try files.remove(last.name)
-            notes.append("removed \(last.name), which was never begun")
-            logs.removeLast()
-        }
-        return logs
-    }
-
-    private mutating func replay<Files: FileSystem & ~Copyable>(
-        _ logs: [Log], into tree: inout DataTree, _ files: inout Files
-    ) throws(StorageError) {
-        let start = logs.lastIndex { $0.zxid <= tree.lastProcessedZxid } ?? 0
-        var last = tree.lastProcessedZxid
-        for (number, log) in logs.enumerated().dropFirst(start) {
-            var reader = LogReader(name: log.name, size: log.size)
-            guard try reader.checkHeader(files) else { continue }
-            var isOver = false
-            while !isOver {
-                switch try reader.next(files) {
-                case .entry(let entry):
-                    try apply(entry, of: log.name, to: &tree, after: &last, files)
-                case .end: isOver = true
-                case .torn:
-                    isOver = true
-                    if number == logs.count - 1 {
-                        try cut(log, at: reader.offset, &files)
-                    } else {
-                        notes.append("\(log.name) ends in a torn entry at \(reader.offset)")
-                    }
-                }
-            }
-        }
-    }
-
-    private mutating func apply<Files: FileSystem & ~Copyable>(
-        _ entry: LogEntry, of log: String, to tree: inout DataTree, after last: inout Zxid,
-        _ files: borrowing Files
-    ) throws(StorageError) {
-        let zxid = entry.header.zxid
-        if zxid <= tree.lastProcessedZxid { return }
-        if zxid.epoch == last.epoch && zxid != last.next {
+    private mutating func load<Files: FileSystem & ~Copyable>(
+        _ candidate: SnapshotFile, _ files: borrowing Files
+    ) throws(StorageError) -> DataTree {
+        if candidate.isCompressed {
             throw StorageError(
-                .corrupt,
-                "\(files.directory)/\(log) goes on with \(zxid) where \(last.next) should follow: "
-                    + "transactions between them are missing; restore the logs that held them")
+                .compressed,
+                "\(files.directory)/\(candidate.name) is compressed, which this server cannot read; "
+                    + "unpack it", file: candidate.name)
         }
-        last = zxid
-        _ = tree.apply(entry.header, entry.txn, firing: &events)
-        events.removeAll(keepingCapacity: true)
-        replayed += 1
-        if let digest = entry.digest, digest.version == TxnDigest.currentVersion,
-            let digestsFrom, zxid >= digestsFrom, digest.treeDigest != tree.digest
-        {
-            digestMismatches += 1
+        guard try SnapshotCheck.looksWhole(candidate, files) else {
+            throw StorageError(
+                .corrupt, "\(files.directory)/\(candidate.name) is not whole", file: candidate.name)
         }
-    }
-
-    /// Ends the last log before an entry that was not written to its end, and keeps what is cut off.
-    private mutating func cut<Files: FileSystem & ~Copyable>(
-        _ log: Log, at offset: Int, _ files: inout Files
-    ) throws(StorageError) {
-        let copy = FileNames.torn(log.name, at: offset)
-        var tail = try files.read(log.name, at: offset, count: min(log.size - offset, 64 << 20))
-        let written = tail.lastIndex { $0 != 0 } ?? 0
-        tail.removeLast(tail.count - written - 1)
-        try files.create(copy)
-        try files.write(tail.raw, to: copy, at: 0)
-        try files.sync(copy)
-        try files.close(copy)
-        try files.truncate(log.name, to: offset)
-        try files.sync(log.name)
-        try files.close(log.name)
-        try files.syncDirectory()
-        notes.append(
-            "cut a torn entry, which was never acknowledged, off \(log.name) at \(offset); "
-                + "kept it as \(copy)")
+        var tree = DataTree(
+            emptyWithHashSeed: settings.hashSeed, extendedTypes: settings.extendedTypes)
+        var reader = SnapshotReader(candidate)
+        let trailer = try reader.read(into: &tree, from: files)
+        tree.finishLoading(zxid: candidate.zxid)
+        if trailer.nodesWithoutList > 0 {
+            notes.append(
+                "\(candidate.name) has no access control list for \(trailer.nodesWithoutList) "
+                    + "nodes; only the super user may use those that the logs do not set")
+        }
+        digests.begin(candidate.zxid, trailer, tree.digest)
+        return tree
     }
 
     // MARK: Sessions
 
     /// Ephemeral nodes whose session is not in the table cannot end with it, so they end now.
+    ///
+    /// Source: ZooKeeperServer.loadData, ZooKeeper 3.9.5.
     private mutating func removeOrphans(from tree: inout DataTree) {
         for session in tree.sessionsWithEphemerals where tree.sessions[session] == nil {
             let header = TxnHeader(
@@ -215,5 +163,39 @@ package struct Recovery: Sendable {
             events.removeAll()
             notes.append("removed the ephemeral nodes of session \(session), which is not open")
         }
+    }
+}
+
+/// Compares the tree's digest with what snapshot and log say of it.
+struct DigestCheck: Sendable {
+    /// Before this the tree of a fuzzy snapshot matches nothing; nil if that is not known.
+    private var comparedFrom: Zxid? = .zero
+    private var mismatches = 0
+    private var first: Zxid?
+
+    mutating func begin(_ zxid: Zxid, _ trailer: SnapshotReader.Trailer, _ digest: UInt64) {
+        comparedFrom = trailer.digestZxid
+        if trailer.digestZxid == zxid { compare(trailer.digest, digest, after: zxid) }
+    }
+
+    mutating func replayed(_ entry: LogEntry, _ digest: UInt64) {
+        guard let expected = entry.digest, expected.version == TxnDigest.currentVersion,
+            let comparedFrom, entry.header.zxid >= comparedFrom
+        else { return }
+        compare(expected.treeDigest, digest, after: entry.header.zxid)
+    }
+
+    private mutating func compare(_ expected: UInt64, _ found: UInt64, after zxid: Zxid) {
+        if expected == found { return }
+        mismatches += 1
+        if first == nil { first = zxid }
+    }
+
+    var notes: [String] {
+        guard let first else { return [] }
+        return [
+            "the tree differs from what other servers had after \(mismatches) transactions, first "
+                + "after \(first)"
+        ]
     }
 }

@@ -5,6 +5,8 @@ import AviaryWire
 package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     private var files: Files
     private var logFiles: Files
+    /// Snapshots that the last purge found whole; they are not read again.
+    private var whole: [SnapshotFile] = []
 
     package init(files: consuming Files, logFiles: consuming Files) {
         self.files = files
@@ -15,32 +17,50 @@ package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     package mutating func write(_ snapshot: TreeSnapshot) throws(StorageError) {
         let name = FileNames.snapshot(snapshot.zxid)
         let unfinished = FileNames.unfinished(name)
-        var writer = SnapshotWriter<Files>(file: unfinished)
-        try writer.write(snapshot, to: &files)
-        try files.rename(unfinished, to: name)
+        do throws(StorageError) {
+            var writer = SnapshotWriter<Files>(file: unfinished)
+            try writer.write(snapshot, to: &files)
+            try files.rename(unfinished, to: name)
+        } catch {
+            throw give(up: unfinished, after: error)
+        }
         try files.syncDirectory()
     }
 
     /// Removes what no start needs: all but the newest valid snapshots, and the logs that end before
     /// the oldest of them.
     ///
-    /// Source: PurgeTxnLog, ZooKeeper 3.9.5.
+    /// Source: PurgeTxnLog, ZooKeeper 3.9.5. Deviation: a snapshot counts as valid only if its
+    /// checksum is right, and compressed ones, which cannot be read yet, do not count.
     package mutating func purge(keeping count: Int) throws(StorageError) {
         precondition(count > 0, "a purge leaves at least one snapshot")
-        let snapshots = FileNames.sorted(try files.list(), prefix: "snapshot.")
-        var kept: [Zxid] = []
+        let snapshots = SnapshotFile.sorted(try files.list())
+        var kept: [SnapshotFile] = []
         for snapshot in snapshots.reversed() where kept.count < count {
-            if try SnapshotCheck.looksWhole(snapshot.name, size: snapshot.size, files) {
-                kept.append(snapshot.zxid)
-            }
+            let isWhole =
+                whole.contains(snapshot) ? true : try SnapshotCheck.isSealed(snapshot, files)
+            if isWhole { kept.append(snapshot) }
         }
-        guard kept.count == count, let oldest = kept.last else { return }
+        whole = kept
+        guard kept.count == count, let oldest = kept.last?.zxid else { return }
         for snapshot in snapshots where snapshot.zxid < oldest {
             try files.remove(snapshot.name)
         }
-        let logs = FileNames.sorted(try logFiles.list(), prefix: "log.")
+        let logs = LogFile.sorted(try logFiles.list())
         let firstNeeded = logs.last { $0.zxid <= oldest }?.zxid ?? oldest
         for log in logs where log.zxid < firstNeeded { try logFiles.remove(log.name) }
+    }
+
+    /// Removes an unfinished file, whose room may be what the log needs.
+    private mutating func give(up unfinished: String, after error: StorageError) -> StorageError {
+        do throws(StorageError) {
+            try files.remove(unfinished)
+            return error
+        } catch let second {
+            return StorageError(
+                error.code, "\(error.message); nor could it be removed: \(second.message)",
+                file: error.file, cause: error.cause)
+        }
     }
 }
 
@@ -51,10 +71,31 @@ enum SnapshotCheck {
     ///
     /// Source: SnapStream.isValidSnapshot, ZooKeeper 3.9.5.
     static func looksWhole<Files: FileSystem & ~Copyable>(
-        _ name: String, size: Int, _ files: borrowing Files
+        _ file: SnapshotFile, _ files: borrowing Files
     ) throws(StorageError) -> Bool {
         let end = SnapshotFormat.end
-        guard size >= 10 else { return false }
-        return try files.read(name, at: size - end.count, count: end.count) == end
+        guard file.size >= 10 else { return false }
+        return try files.read(file.name, at: file.size - end.count, count: end.count) == end
+    }
+
+    /// Whether the last seal fits everything before it. Reads the whole file.
+    static func isSealed<Files: FileSystem & ~Copyable>(
+        _ file: SnapshotFile, _ files: borrowing Files
+    ) throws(StorageError) -> Bool {
+        let sealStart = file.size - SnapshotFormat.sealByteCount
+        guard !file.isCompressed, sealStart >= SnapshotFormat.headerByteCount,
+            try looksWhole(file, files)
+        else { return false }
+        var window = FileWindow(name: file.name, size: file.size)
+        var checksum = Adler32()
+        var offset = 0
+        while offset < sealStart {
+            guard try window.fill(files, from: offset, count: 1) else { return false }
+            let end = min(window.end, sealStart)
+            window.add(offset..<end, to: &checksum)
+            offset = end
+        }
+        guard try window.fill(files, from: sealStart, count: 8) else { return false }
+        return window.integer(at: sealStart, as: Int64.self) == checksum.value
     }
 }

@@ -11,6 +11,8 @@ enum SnapshotFormat {
     static let headerByteCount = 16
     /// What ends the nodes and each seal: the string `/`.
     static let end: [UInt8] = [0, 0, 0, 1, UInt8(ascii: "/")]
+    /// A checksum and `end`.
+    static let sealByteCount = 13
 }
 
 /// Writes a tree in ZooKeeper's format, in pieces, with the three parts that 3.9 writes: tree,

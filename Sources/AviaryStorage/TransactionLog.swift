@@ -4,6 +4,8 @@ import NIOCore
 /// Writes ZooKeeper's transaction log: files `log.<zxid>` of a header and framed, checksummed
 /// entries, lengthened ahead of need.
 ///
+/// After an error nothing more is written: what is on disk is not known, and a second sync that
+/// succeeds would prove nothing about what the first one lost.
 /// Source: FileTxnLog, ZooKeeper 3.9.5. Nothing may be acknowledged before `flush` has returned.
 package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     private var files: Files
@@ -13,7 +15,7 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     private var lastZxid: Zxid
     /// Appended and not written; flushed as one.
     private var pending = ByteBuffer()
-    private var isNameSynced = true
+    private var failure: StorageError?
 
     private struct Segment {
         let name: String
@@ -41,7 +43,10 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     /// - Precondition: the zxid is higher than all before it.
     package mutating func append(zxid: Zxid, payload: RawSpan) throws(StorageError) {
         precondition(zxid > lastZxid, "transactions are logged in order")
-        if current == nil { try open(zxid) }
+        if let failure { throw failure }
+        if current == nil {
+            do throws(StorageError) { try open(zxid) } catch { throw fail(error) }
+        }
         pending.reserveCapacity(minimumWritableBytes: payload.byteCount + LogFormat.frameByteCount)
         pending.writeInteger(Adler32.checksum(payload))
         pending.writeInteger(Int32(payload.byteCount))
@@ -52,24 +57,10 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
 
     /// Returns when all that was appended will outlive a crash.
     package mutating func flush() throws(StorageError) {
+        if let failure { throw failure }
         guard var segment = current, pending.readableBytes > 0 else { return }
-        var bytes = ByteBuffer()
-        swap(&bytes, &pending)
-        let end = segment.position + bytes.readableBytes
-        if preallocateBytes > 0 && end + LogFormat.reserveByteCount >= segment.size {
-            segment.size = (end / preallocateBytes + 1) * preallocateBytes
-            try files.extend(segment.name, to: segment.size)
-        }
-        try files.write(bytes.readableBytesSpan, to: segment.name, at: segment.position)
-        try files.sync(segment.name)
-        if !isNameSynced {
-            try files.syncDirectory()
-            isNameSynced = true
-        }
-        segment.position = end
+        do throws(StorageError) { try write(to: &segment) } catch { throw fail(error) }
         current = segment
-        bytes.clear(minimumCapacity: min(bytes.capacity, 1 << 20))
-        swap(&bytes, &pending)
         if sizeLimitBytes > 0 && max(segment.size, segment.position) > sizeLimitBytes {
             try roll()
         }
@@ -78,25 +69,59 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     /// The next transaction opens a new file.
     package mutating func roll() throws(StorageError) {
         try flush()
-        if let segment = current { try files.close(segment.name) }
+        guard let segment = current else { return }
+        do throws(StorageError) {
+            if segment.size > segment.position {
+                try files.truncate(segment.name, to: segment.position)
+            }
+            try files.close(segment.name)
+        } catch { throw fail(error) }
         current = nil
     }
 
+    private mutating func write(to segment: inout Segment) throws(StorageError) {
+        let end = segment.position + pending.readableBytes
+        if preallocateBytes > 0 && end + LogFormat.reserveByteCount >= segment.size {
+            repeat {
+                segment.size += preallocateBytes
+            } while end + LogFormat.reserveByteCount >= segment.size
+            try files.extend(segment.name, to: segment.size)
+        }
+        var bytes = ByteBuffer()
+        swap(&bytes, &pending)
+        try files.write(bytes.readableBytesSpan, to: segment.name, at: segment.position)
+        try files.sync(segment.name)
+        segment.position = end
+        bytes.clear(minimumCapacity: min(bytes.capacity, Self.keptByteCount))
+        swap(&bytes, &pending)
+    }
+
+    /// The buffer of a larger batch is given back.
+    private static var keptByteCount: Int { 1 << 20 }
+
+    /// The name and the header are durable before space is reserved: a crash leaves no file that is
+    /// longer than what is known of it.
     private mutating func open(_ zxid: Zxid) throws(StorageError) {
         let name = FileNames.log(zxid)
-        let isThere = try files.list().contains { $0.name == name && $0.size > 0 }
-        if isThere, try LogReader.firstEntry(of: name, in: files) != nil {
+        if let entry = try files.list().first(where: { $0.name == name }),
+            let file = LogFile(entry), try LogReader.hasEntries(file, in: files)
+        {
             throw StorageError(
-                .corrupt,
+                .misplaced,
                 "\(files.directory)/\(name) already holds transactions and must not be "
-                    + "overwritten; move it away if it does not belong here")
+                    + "overwritten; move it away if it does not belong here", file: name)
         }
+        let header = LogFormat.header
         try files.create(name)
-        current = Segment(name: name)
-        isNameSynced = false
-        pending.writeInteger(LogFormat.magic)
-        pending.writeInteger(LogFormat.version)
-        pending.writeInteger(LogFormat.databaseID)
+        try files.write(header.raw, to: name, at: 0)
+        try files.sync(name)
+        try files.syncDirectory()
+        current = Segment(name: name, position: header.count, size: header.count)
+    }
+
+    private mutating func fail(_ error: StorageError) -> StorageError {
+        if failure == nil { failure = error }
+        return error
     }
 }
 
@@ -106,14 +131,17 @@ extension TransactionLog: Sendable where Files: Sendable & ~Copyable {}
 enum LogFormat {
     /// "ZKLG".
     static let magic: Int32 = 0x5a4b_4c47
-    static let version: Int32 = 2
-    static let databaseID: Int64 = 0
+    /// Magic, version 2 and a database id of 0.
+    static let header: [UInt8] = [0x5a, 0x4b, 0x4c, 0x47, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
     static let headerByteCount = 16
     /// Before the payload: checksum and length.
     static let prefixByteCount = 12
     static let terminator = UInt8(ascii: "B")
     /// What an entry has around its payload.
     static let frameByteCount = prefixByteCount + 1
+    /// A transaction's header alone.
+    static let smallestPayloadByteCount = 32
+    static let smallestEntryByteCount = smallestPayloadByteCount + frameByteCount
     /// Room that is always kept at the end of a file, so that it ends in zeros.
     static let reserveByteCount = 4096
 }

@@ -105,6 +105,7 @@ extension DataTree {
         guard let id, id != .root else { return .failed(ZooKeeperError.noNode.rawValue) }
         let acl = acls[nodes[id].acl]
         let dataLength = nodes[id].dataLength
+        removeDescendants(of: id)
         removeNode(id, path: path)
         if self.path(path, isBelow: ReservedPath.quota) {
             noteQuotaNode(deleted: path)
@@ -211,6 +212,16 @@ extension DataTree {
         index.remove(hash: hasher.hash(path.bytes.raw), id.rawValue)
         unlink(id)
         nodes.remove(id)
+    }
+
+    /// Apache writes snapshots while it applies: they may show children under a node that the log
+    /// deletes first, and creates again, with those children, later.
+    private mutating func removeDescendants(of id: NodeID) {
+        while nodes[id].firstChild != .none {
+            var leaf = nodes[id].firstChild
+            while nodes[leaf].firstChild != .none { leaf = nodes[leaf].firstChild }
+            removeNode(leaf, path: path(of: leaf))
+        }
     }
 
     private mutating func link(_ id: NodeID, under parent: NodeID) {

@@ -4,6 +4,7 @@ import Glibc
 
 /// The files of one directory of the machine.
 package struct PosixFiles: FileSystem, ~Copyable, Sendable {
+    /// Absolute, and without symbolic links.
     package let directory: String
     /// Of the files that are being written.
     private var descriptors: [String: CInt] = [:]
@@ -12,13 +13,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
 
     /// Makes the directory if it is not there, and the ones above it.
     package init(directory: String) throws(StorageError) {
-        self.directory = directory
-        try Self.makeDirectory(directory)
-        if unsafe access(directory, R_OK | W_OK | X_OK) != 0 {
-            throw Self.error(
-                errno, "cannot use the directory \(directory)",
-                "give the user that runs the server the right to write there")
-        }
+        self.directory = try Self.usableDirectory(directory)
     }
 
     deinit {
@@ -28,10 +23,15 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
 
     /// Keeps other servers out of the directory until this value is gone.
     package mutating func lock() throws(StorageError) {
+        if lockDescriptor >= 0 { return }
         let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor < 0 { throw failed("open", "") }
         if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
             Glibc.close(descriptor)
+            if code != EWOULDBLOCK {
+                throw Self.error(code, "cannot lock \(directory)", "use a file system that can")
+            }
             throw StorageError(
                 .inUse,
                 "another server uses \(directory); stop it, or give this one its own dataDir")
@@ -43,19 +43,27 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
         guard let handle = unsafe opendir(directory) else { throw failed("list", "") }
         defer { unsafe closedir(handle) }
         var entries: [FileEntry] = []
-        while let entry = unsafe readdir(handle) {
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(handle) else {
+                if errno != 0 { throw failed("list", "") }
+                return entries
+            }
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
                     unsafe String(cString: $0)
                 }
             }
             var info = stat()
-            guard unsafe fstatat(dirfd(handle), name, &info, 0) == 0,
-                info.st_mode & S_IFMT == S_IFREG
-            else { continue }
-            entries.append(FileEntry(name: name, size: Int(info.st_size)))
+            if unsafe fstatat(dirfd(handle), name, &info, 0) != 0 {
+                // Removed since it was listed.
+                if errno == ENOENT { continue }
+                throw failed("look at", name)
+            }
+            if info.st_mode & S_IFMT == S_IFREG {
+                entries.append(FileEntry(name: name, size: Int(info.st_size)))
+            }
         }
-        return entries
     }
 
     package func read(
@@ -81,7 +89,9 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
                 filled += result
             }
         }
-        if code != 0 { throw Self.error(code, "cannot read \(path(file))", "check the disk") }
+        if code != 0 {
+            throw Self.error(code, "cannot read \(path(file))", "check the disk", file: file)
+        }
         return bytes
     }
 
@@ -111,20 +121,22 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
             return 0
         }
         if code != 0 {
-            throw Self.error(code, "cannot write \(path(file))", "make room or check the disk")
+            throw Self.error(
+                code, "cannot write \(path(file))", "make room or check the disk", file: file)
         }
     }
 
     package mutating func extend(_ file: String, to size: Int) throws(StorageError) {
         let descriptor = try descriptor(of: file)
-        let code = posix_fallocate(descriptor, 0, off_t(size))
-        if code == 0 { return }
-        if code == EOPNOTSUPP || code == EINVAL {
-            if ftruncate(descriptor, off_t(size)) == 0 { return }
+        while true {
+            let code = posix_fallocate(descriptor, 0, off_t(size))
+            if code == EINTR { continue }
+            // A file with holes serves as well: when there is no more room, a write will say so.
+            if code == 0 || ftruncate(descriptor, off_t(size)) == 0 { return }
+            throw Self.error(
+                code, "cannot reserve \(size) bytes for \(path(file))",
+                "make room, or set a smaller preAllocSize", file: file)
         }
-        throw Self.error(
-            code, "cannot reserve \(size) bytes for \(path(file))",
-            "make room, or set a smaller preAllocSize")
     }
 
     package mutating func truncate(_ file: String, to size: Int) throws(StorageError) {
@@ -139,10 +151,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     }
 
     package mutating func syncDirectory() throws(StorageError) {
-        let descriptor = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if descriptor < 0 { throw failed("open", "") }
-        defer { Glibc.close(descriptor) }
-        if fsync(descriptor) != 0 { throw failed("sync", "") }
+        try Self.syncDirectory(directory)
     }
 
     package mutating func rename(_ file: String, to name: String) throws(StorageError) {
@@ -175,25 +184,52 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     }
 
     private func failed(_ operation: String, _ file: String) -> StorageError {
-        Self.error(errno, "cannot \(operation) \(path(file))", "check the disk and its rights")
+        Self.error(
+            errno, "cannot \(operation) \(path(file))", "check the disk and its rights", file: file)
     }
 
     private static func error(
-        _ code: CInt, _ what: String, _ remedy: String
+        _ code: CInt, _ what: String, _ remedy: String, file: String? = nil
     ) -> StorageError {
         let reason = unsafe String(cString: strerror(code))
-        return StorageError(.failed, "\(what): \(reason); \(remedy)")
+        return StorageError(
+            .failed, "\(what): \(reason); \(remedy)", file: file == "" ? nil : file, cause: reason)
     }
 
     private static func makeDirectory(_ directory: String) throws(StorageError) {
         var made = directory.hasPrefix("/") ? "/" : ""
         for part in directory.split(separator: "/") {
+            let parent = made.isEmpty ? "." : made
             made += made.isEmpty || made.hasSuffix("/") ? "\(part)" : "/\(part)"
-            if unsafe mkdir(made, 0o755) != 0 && errno != EEXIST {
+            if unsafe mkdir(made, 0o755) == 0 {
+                try syncDirectory(parent)
+            } else if errno != EEXIST {
                 throw error(
                     errno, "cannot make the directory \(made)",
                     "make it, or name another with dataDir")
             }
         }
+    }
+
+    /// What a directory holds outlives a crash only after this.
+    private static func syncDirectory(_ path: String) throws(StorageError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor < 0 { throw error(errno, "cannot open \(path)", "check its rights") }
+        defer { Glibc.close(descriptor) }
+        if fsync(descriptor) != 0 { throw error(errno, "cannot sync \(path)", "check the disk") }
+    }
+
+    /// The directory's canonical path, once it is there and can be written.
+    private static func usableDirectory(_ directory: String) throws(StorageError) -> String {
+        try makeDirectory(directory)
+        guard unsafe access(directory, R_OK | W_OK | X_OK) == 0,
+            let path = unsafe realpath(directory, nil)
+        else {
+            throw error(
+                errno, "cannot use the directory \(directory)",
+                "give the user that runs the server the right to write there")
+        }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
     }
 }
