@@ -77,6 +77,11 @@ let package = Package(
             dependencies: ["AviaryCore", "AviaryWire", "CAllocationCounter", nioCore],
             swiftSettings: relaxed),
         .testTarget(
+            name: "AviaryStorageTests",
+            dependencies: [
+                "AviaryStorage", "AviaryCore", "AviaryServer", "AviaryWire", nioCore,
+            ], swiftSettings: relaxed),
+        .testTarget(
             name: "AviaryServerTests",
             dependencies: [
                 "AviaryServer", "AviaryStorage", "AviaryWire", "CAllocationCounter", nioCore,
