@@ -66,8 +66,9 @@ struct LogReader: Sendable {
     mutating func next<Files: FileSystem & ~Copyable>(
         _ files: borrowing Files
     ) throws(StorageError) -> Next {
-        guard let frame = try frame(files), try window.fill(
-            files, from: offset, count: frame.end - offset),
+        guard let frame = try frame(files),
+            try window.fill(
+                files, from: offset, count: frame.end - offset),
             window.byte(at: frame.payload.upperBound) == LogFormat.terminator
         else { return try judgeEnd(files) }
         guard isIntact(frame) else {

@@ -54,7 +54,8 @@ struct CrashTests {
 
         private mutating func work() throws(StorageError) {
             var log = TransactionLog(
-                files: MemoryFiles(disk: disk), preallocateBytes: [0, 4096, 65536][random.below(3)],
+                files: MemoryFiles(disk: disk),
+                preallocateBytes: [0, 4096, 65536][random.below(3)],
                 sizeLimitBytes: [0, 30000][random.below(2)],
                 lastZxid: history.tree.lastProcessedZxid)
             var store = store()

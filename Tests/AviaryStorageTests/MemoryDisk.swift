@@ -51,7 +51,8 @@ final class MemoryDisk {
         nameChanges = []
         for index in inodes.indices {
             var bytes = inodes[index].durable
-            for change in inodes[index].changes.prefix(random.below(inodes[index].changes.count + 1)) {
+            let kept = random.below(inodes[index].changes.count + 1)
+            for change in inodes[index].changes.prefix(kept) {
                 var change = change
                 if case .write(let data, let offset) = change, random.below(3) == 0 {
                     change = .write(Array(data.prefix(random.below(data.count + 1))), at: offset)

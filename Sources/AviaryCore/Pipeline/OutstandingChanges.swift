@@ -26,9 +26,15 @@ struct OutstandingChanges: Sendable {
         var bytes: [UInt8]
         var length: Int
         var hash: UInt32
-        /// Of the newest change.
+        /// Of the newest change; `.zero` in a slot that is free.
         var zxid: Zxid
         var state: NodeState
+
+        static let vacant = Record(
+            bytes: [], length: 0, hash: 0, zxid: .zero,
+            state: NodeState(
+                stat: StatPersisted(), numChildren: 0, acl: [], content: CRC32(), dataLength: 0,
+                isCounted: false))
     }
 
     private struct Touch: Sendable {
@@ -42,7 +48,7 @@ struct OutstandingChanges: Sendable {
         let before: Record?
     }
 
-    private var records: [Record?] = []
+    private var records: [Record] = []
     private var vacant: [UInt32] = []
     private var index = HashIndex()
     private var touches: Deque<Touch> = []
@@ -64,7 +70,7 @@ struct OutstandingChanges: Sendable {
     var isEmpty: Bool { touches.isEmpty }
 
     func find(_ path: RawSpan) -> NodeState? {
-        number(of: path, hash: hasher.hash(path)).flatMap { records[Int($0)]?.state }
+        number(of: path, hash: hasher.hash(path)).map { records[Int($0)].state }
     }
 
     /// - Parameters:
@@ -78,12 +84,12 @@ struct OutstandingChanges: Sendable {
         let hash = hasher.hash(path)
         if let slot = number(of: path, hash: hash) {
             undo?.append(Undo(slot: slot, before: records[Int(slot)]))
-            if records[Int(slot)]?.zxid != zxid {
+            if records[Int(slot)].zxid != zxid {
                 touches.append(Touch(zxid: zxid, slot: slot))
             }
             changeOwner(of: slot, to: state.stat.owner)
-            records[Int(slot)]?.zxid = zxid
-            records[Int(slot)]?.state = state
+            records[Int(slot)].zxid = zxid
+            records[Int(slot)].state = state
             return
         }
         let record = Record(bytes: bytes, length: length, hash: hash, zxid: zxid, state: state)
@@ -105,7 +111,7 @@ struct OutstandingChanges: Sendable {
     mutating func forget(upTo zxid: Zxid) {
         while let touch = touches.first, touch.zxid <= zxid {
             touches.removeFirst()
-            if records[Int(touch.slot)]?.zxid == touch.zxid { vacate(touch.slot) }
+            if records[Int(touch.slot)].zxid == touch.zxid { vacate(touch.slot) }
         }
         for (owner, end) in endings where end <= zxid { endings[owner] = nil }
         if touches.isEmpty && records.count > Self.recordsKept {
@@ -154,22 +160,21 @@ struct OutstandingChanges: Sendable {
 
     /// The paths that have a record of a session's node, in a fixed order, and what will be there.
     func records(of owner: NodeOwner) -> [(path: Path, state: NodeState)] {
-        (slotsByOwner[owner] ?? []).sorted().compactMap { slot in
-            records[Int(slot)].map { record in
-                (path: Path(Array(record.bytes[..<record.length])), state: record.state)
-            }
+        (slotsByOwner[owner] ?? []).sorted().map { slot in
+            let record = records[Int(slot)]
+            return (path: Path(Array(record.bytes[..<record.length])), state: record.state)
         }
     }
 
     private func number(of path: RawSpan, hash: UInt32) -> UInt32? {
         index.find(hash: hash) { slot in
-            guard let record = records[Int(slot)] else { return false }
-            return record.bytes.raw.extracting(first: record.length).isEqual(to: path)
+            let bytes = records[Int(slot)].bytes
+            return bytes.raw.extracting(first: records[Int(slot)].length).isEqual(to: path)
         }
     }
 
     private mutating func changeOwner(of slot: UInt32, to owner: NodeOwner) {
-        let old = records[Int(slot)]?.state.stat.owner ?? .none
+        let old = records[Int(slot)].state.stat.owner
         if old == owner { return }
         if old != .none {
             slotsByOwner[old]?.remove(slot)
@@ -179,10 +184,10 @@ struct OutstandingChanges: Sendable {
     }
 
     private mutating func vacate(_ slot: UInt32) {
-        guard let record = records[Int(slot)] else { return }
+        if records[Int(slot)].zxid == .zero { return }
         changeOwner(of: slot, to: .none)
-        index.remove(hash: record.hash, slot)
-        records[Int(slot)] = nil
+        index.remove(hash: records[Int(slot)].hash, slot)
+        records[Int(slot)] = .vacant
         vacant.append(slot)
     }
 }

@@ -6,8 +6,8 @@ import Zab
 extension ServerCore {
     /// Applies what is decided, in order, and answers whoever asked for it.
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
-        while let next = inFlight.first, next.zxid <= zxid {
-            inFlight.removeFirst()
+        while !inFlight.isEmpty, inFlight[0].zxid <= zxid {
+            let next = inFlight.removeFirst()
             switch next.work {
             case .transaction(let entry):
                 let result = apply(entry, into: &effects)
