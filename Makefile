@@ -1,5 +1,5 @@
 # Thin names for the scripts; each can be run by itself.
-.PHONY: build run check format test crash
+.PHONY: build run check format test crash bench
 
 build:
 	swift build -c release --product aviary
@@ -18,3 +18,6 @@ test:
 
 crash:
 	Scripts/crash-test
+
+bench:
+	Scripts/bench

@@ -27,6 +27,7 @@ package struct ServerCore: ~Copyable, Sendable {
     /// Connections that have not asked for a session, in the order they came.
     private var sessionless: Deque<(due: Int64, id: ConnectionID)> = []
     var snapshotPolicy: SnapshotPolicy
+    var reaper: ContainerReaper
 
     // Reused so that a request allocates nothing.
     var events: [WatchEvent] = []
@@ -62,6 +63,7 @@ package struct ServerCore: ~Copyable, Sendable {
         frames = FrameDecoder(maximumLength: settings.maximumFrameLength)
         watches = WatchTable(hashSeed: randomSeed)
         snapshotPolicy = SnapshotPolicy(settings: settings, seed: randomSeed)
+        reaper = ContainerReaper(settings: settings, at: now)
         lastProposed = tree.lastProcessedZxid
         outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
         sessions = SessionTracker(
@@ -100,15 +102,13 @@ package struct ServerCore: ~Copyable, Sendable {
         case .deadlinePassed:
             expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)
+            reap(at: now, into: &effects)
         }
     }
 
     /// When the driver is to send `deadlinePassed`, in monotonic milliseconds.
-    package var deadline: Int64? {
-        switch (sessions.deadline, sessionless.first?.due) {
-        case (let left?, let right?): min(left, right)
-        case (let left, let right): left ?? right
-        }
+    package var deadline: Int64 {
+        min(sessions.deadline ?? .max, sessionless.first?.due ?? .max, reaper.deadline)
     }
 
     /// Orders a snapshot of the tree as it is now, unless one is being written.

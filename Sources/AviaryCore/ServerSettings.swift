@@ -26,6 +26,10 @@ package struct ServerSettings: Sendable {
     package var maximumReplyBatchBytes = 1 << 20
     /// Replies and events that a client has not read yet; above, its connection is closed.
     package var maximumOutboxBytes = 64 << 20
+    /// How often containers and TTL nodes are looked through (`znode.container.checkIntervalMs`).
+    package var containerCheckIntervalMilliseconds: Int64 = 60_000
+    /// How many of them are deleted in a minute (`znode.container.maxPerMinute`).
+    package var maximumContainersPerMinute = 10_000
     package var extendedTypes = false
     package var enforceQuota = false
     package var skipACL = false

@@ -151,7 +151,8 @@ final class Host: Sendable {
             state.listed[loop].append(id)
         }
         state.effects.clients.removeAll(keepingCapacity: true)
-        if let deadline = state.core.deadline, deadline < state.timerDue ?? .max {
+        let deadline = state.core.deadline
+        if deadline < state.timerDue ?? .max {
             state.timerDue = deadline
             wakeUps.timer = deadline
         }

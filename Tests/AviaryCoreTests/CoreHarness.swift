@@ -43,7 +43,7 @@ final class CoreHarness {
     func advance(milliseconds: Int64) {
         now.monotonicMilliseconds += milliseconds
         now.wallMilliseconds += milliseconds
-        while let deadline = core.deadline, deadline <= now.monotonicMilliseconds {
+        while core.deadline <= now.monotonicMilliseconds {
             step(.deadlinePassed)
         }
         if persistsAtOnce { persist() }

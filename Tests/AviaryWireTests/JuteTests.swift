@@ -70,6 +70,28 @@ struct JuteTests {
     }
 }
 
+struct ReconfigTests {
+    @Test func `a reconfiguration is read as it was written, and not when it is cut`() throws {
+        var buffer = ByteBuffer()
+        buffer.writeJute(ByteString("server.4=h:1:2;3"))
+        buffer.writeJute(ByteString?.none)
+        buffer.writeJute(ByteString(""))
+        buffer.writeInteger(Int64(-1))
+        let bytes = Array(buffer.readableBytesView)
+        var reader = JuteReader(bytes.raw)
+        let request = try ReconfigRequest(from: &reader)
+        var written = ByteBuffer()
+        request.write(to: &written)
+        #expect(Array(written.readableBytesView) == bytes)
+        #expect(request.leavingServers == nil && request.newMembers == "")
+        for length in 0..<bytes.count {
+            let part = Array(bytes.prefix(length))
+            var reader = JuteReader(part.raw)
+            #expect(throws: WireError.self) { try ReconfigRequest(from: &reader) }
+        }
+    }
+}
+
 struct PathTests {
     @Test(arguments: [
         "/", "/a", "/a/b", "/...", "/.x", "/a b", "/\u{a0}", "/\u{2028}", "/\u{f900}",

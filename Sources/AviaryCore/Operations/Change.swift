@@ -9,21 +9,30 @@ extension ServerCore {
         guard let parentLength = path.parentLength, !path.containsNull,
             !ReservedPath.isUndeletable(path)
         else { throw .badArguments }
-        var parent = try parentState(of: path, parentLength)
+        let parent = try parentState(of: path, parentLength)
         try access.check(parent.acl, .delete, asker.identities)
         guard let node = state(of: path.bytes.raw) else { throw .noNode }
         try checkVersion(request.version, against: node.stat.version)
         if node.numChildren > 0 { throw .notEmpty }
-        let parentBefore = parent
-        parent.stat.pzxid = asker.zxid
+        recordDelete(of: path, parentLength, node, zxid: asker.zxid)
+        return .delete(path)
+    }
+
+    /// Notes that a node will be gone, and its parent a child the poorer.
+    mutating func recordDelete(
+        of path: Path, _ parentLength: Int, _ node: NodeState, zxid: Zxid
+    ) {
+        guard let before = state(of: path.bytes.raw.extracting(first: parentLength)) else {
+            preconditionFailure("a node that exists has a parent")
+        }
+        var parent = before
+        parent.stat.pzxid = zxid
         parent.numChildren -= 1
-        outstanding.set(
-            path.bytes, length: parentLength, to: parent, before: parentBefore, zxid: asker.zxid)
+        outstanding.set(path.bytes, length: parentLength, to: parent, before: before, zxid: zxid)
         var gone = node
         gone.exists = false
         outstanding.set(
-            path.bytes, length: path.bytes.count, to: gone, before: node, zxid: asker.zxid)
-        return .delete(path)
+            path.bytes, length: path.bytes.count, to: gone, before: node, zxid: zxid)
     }
 
     mutating func prepareSetData(

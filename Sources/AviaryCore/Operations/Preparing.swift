@@ -21,7 +21,8 @@ extension ServerCore {
         return state(of: id)
     }
 
-    private func state(of id: NodeID) -> NodeState {
+    /// A node of the tree as it is applied.
+    func state(of id: NodeID) -> NodeState {
         NodeState(
             stat: tree.nodes[id].stat, numChildren: tree.nodes[id].numChildren,
             acl: tree.acl(of: id), content: tree.nodes[id].content,

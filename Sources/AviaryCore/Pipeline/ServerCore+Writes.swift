@@ -68,7 +68,7 @@ extension ServerCore {
         case setData(SetDataRequest)
         case setACL(SetACLRequest)
         case multi(MultiRequest)
-        case reconfig
+        case reconfig(ReconfigRequest)
 
         init(_ code: OpCode, from source: consuming JuteReader) throws(WireError) {
             var reader = source
@@ -85,7 +85,7 @@ extension ServerCore {
                     throw .unknownType(first.opCode.rawValue)
                 }
                 self = .multi(multi)
-            case .reconfig: self = .reconfig
+            case .reconfig: self = .reconfig(try ReconfigRequest(from: &reader))
             default: throw .unknownType(code.rawValue)
             }
         }

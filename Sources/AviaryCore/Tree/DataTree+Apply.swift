@@ -186,6 +186,8 @@ extension DataTree {
         if let owner = stat.owner.session(extendedTypes: extendedTypes) {
             ephemerals[owner, default: []].insert(id)
             ephemeralCount += 1
+        } else if stat.owner != .none {
+            reapable.insert(id)
         }
         digest &+= digestValue(of: id)
         approximateDataSize += path.count + (data?.count ?? 0)
@@ -207,6 +209,8 @@ extension DataTree {
             ephemerals[owner]?.remove(id)
             if ephemerals[owner]?.isEmpty == true { ephemerals[owner] = nil }
             ephemeralCount -= 1
+        } else if nodes[id].stat.owner != .none {
+            reapable.remove(id)
         }
         acls.release(nodes[id].acl)
         index.remove(hash: hasher.hash(path.bytes.raw), id.rawValue)

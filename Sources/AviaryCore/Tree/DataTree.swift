@@ -11,6 +11,8 @@ package struct DataTree: ~Copyable, Sendable {
     /// The ephemeral nodes of each session.
     var ephemerals: [SessionID: Set<NodeID>] = [:]
     package internal(set) var ephemeralCount = 0
+    /// Containers and nodes with a time to live.
+    var reapable: Set<NodeID> = []
     var quotas = QuotaTable()
     /// The timeouts, in milliseconds, of the sessions that live at `lastProcessedZxid`.
     package internal(set) var sessions: [SessionID: Int32] = [:]

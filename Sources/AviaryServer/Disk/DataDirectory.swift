@@ -21,7 +21,7 @@ struct DataDirectory: ~Copyable {
         var dataFiles = try PosixFiles(directory: dataPath)
         try dataFiles.lock()
         var logFiles = try PosixFiles(directory: logPath)
-        if logPath != dataPath { try logFiles.lock() }
+        if logFiles.directory != dataFiles.directory { try logFiles.lock() }
         var settings = Recovery.Settings(hashSeed: .random(in: 1...UInt64.max))
         settings.extendedTypes = configuration.extendedTypesEnabled
         settings.trustsEmpty = configuration.snapshotTrustEmpty

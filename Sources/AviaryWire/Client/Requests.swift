@@ -129,3 +129,26 @@ package struct AuthPacket: WireRecord, Hashable {
         buffer.writeJute(auth)
     }
 }
+
+/// A change of the ensemble's members, by difference or as a whole.
+package struct ReconfigRequest: WireRecord, Hashable {
+    package var joiningServers: ByteString?
+    package var leavingServers: ByteString?
+    package var newMembers: ByteString?
+    /// -1, or the version of the configuration that the change is meant for.
+    package var currentConfigID: Int64
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        joiningServers = try reader.readString()
+        leavingServers = try reader.readString()
+        newMembers = try reader.readString()
+        currentConfigID = try reader.readLong()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeJute(joiningServers)
+        buffer.writeJute(leavingServers)
+        buffer.writeJute(newMembers)
+        buffer.writeInteger(currentConfigID)
+    }
+}

@@ -74,7 +74,9 @@ extension Txn {
             buffer.writeInteger(version)
         case .multi(let parts):
             buffer.writeVector(parts) { buffer, part in
-                buffer.writeInteger(part.type.rawValue)
+                // Apache 3.8 passes over a create2 here when it reads its log; it writes a create.
+                let type: OpCode = part.type == .create2 ? .create : part.type
+                buffer.writeInteger(type.rawValue)
                 let start = buffer.beginFrame()
                 part.txn.write(type: part.type, to: &buffer)
                 buffer.endFrame(start)
