@@ -15,9 +15,8 @@ final class Host: Sendable {
     private struct State: ~Copyable {
         var core: ServerCore
         var effects = StepEffects()
-        /// For the log thread.
+        /// Orders for the log thread that it is not shown yet.
         var disk: [StepEffects.Disk] = []
-        var isLogThreadBusy = false
         /// For each loop, the connections whose outboxes it is to empty.
         var listed: [[ConnectionID]]
         /// The loop of each connection, by slot.
@@ -26,7 +25,16 @@ final class Host: Sendable {
         var isStopped = false
     }
 
+    /// What the log thread takes. It has a lock of its own, so that the thread never waits for the
+    /// core; only loop 0 puts orders in, which keeps them in order.
+    private struct DiskQueue: Sendable {
+        var orders: [StepEffects.Disk] = []
+        var isThreadBusy = false
+        var isStopped = false
+    }
+
     private let state: Mutex<State>
+    private let diskQueue = Mutex(DiskQueue())
     private let loops: [any EventLoop]
     private let clients: [NIOLoopBoundBox<LoopClients>]
     private let disk: DiskThreads
@@ -45,6 +53,7 @@ final class Host: Sendable {
     /// Stops timers and the log thread's work; what is on disk stays as it is.
     func stop() {
         state.withLock { $0.isStopped = true }
+        diskQueue.withLock { $0.isStopped = true }
     }
 
     // MARK: Entering
@@ -115,14 +124,25 @@ final class Host: Sendable {
     /// The log thread asks for what has gathered. Nil when there is nothing: then the next order
     /// wakes it again.
     func takeDiskOrders() -> [StepEffects.Disk]? {
-        state.withLock { state in
-            if state.disk.isEmpty || state.isStopped {
-                state.isLogThreadBusy = false
+        diskQueue.withLock { queue in
+            if queue.orders.isEmpty || queue.isStopped {
+                queue.isThreadBusy = false
                 return nil
             }
             var orders: [StepEffects.Disk] = []
-            swap(&orders, &state.disk)
+            swap(&orders, &queue.orders)
             return orders
+        }
+    }
+
+    /// The log thread has made everything up to here durable. A loop tells the core: it has to be
+    /// woken for the replies anyway, and two threads that both work in the core would only wait for
+    /// each other.
+    func persisted(_ zxid: Zxid) {
+        loops[0].execute {
+            self.enter { core, effects, now in
+                core.step(.persisted(zxid), at: now, into: &effects)
+            }
         }
     }
 
@@ -131,19 +151,16 @@ final class Host: Sendable {
     /// What is left to do after the lock is let go.
     private struct WakeUps {
         var loops: [Int] = []
-        var wakesLogThread = false
+        var showsDisk = false
         var timer: Int64?
     }
 
     /// Under the lock: puts the effects into their queues.
     private func file(_ state: inout State, _ wakeUps: inout WakeUps) {
         if !state.effects.disk.isEmpty {
+            if state.disk.isEmpty { wakeUps.showsDisk = true }
             state.disk.append(contentsOf: state.effects.disk)
             state.effects.disk.removeAll(keepingCapacity: true)
-            if !state.isLogThreadBusy {
-                state.isLogThreadBusy = true
-                wakeUps.wakesLogThread = true
-            }
         }
         for id in state.effects.clients where state.core.isListed(id) {
             let loop = Int(state.loops[Int(id.slot)])
@@ -159,11 +176,27 @@ final class Host: Sendable {
     }
 
     private func carryOut(_ wakeUps: WakeUps) {
-        if wakeUps.wakesLogThread { disk.wake(self) }
+        if wakeUps.showsDisk { loops[0].execute { self.showDiskOrders() } }
         for loop in wakeUps.loops {
             loops[loop].execute { self.emptyOutboxes(ofLoop: loop) }
         }
         if let due = wakeUps.timer { scheduleTimer(due) }
+    }
+
+    /// Hands the log thread what has gathered, and wakes it if it is idle.
+    ///
+    /// This runs when the loop has read every socket that was ready: the writes of all of them go
+    /// into one sync.
+    private func showDiskOrders() {
+        var orders: [StepEffects.Disk] = []
+        state.withLock { swap(&orders, &$0.disk) }
+        let wasIdle = diskQueue.withLock { queue in
+            queue.orders.append(contentsOf: orders)
+            let wasIdle = !queue.isThreadBusy
+            queue.isThreadBusy = true
+            return wasIdle
+        }
+        if wasIdle { disk.wake(self) }
     }
 
     /// On the loop: sends what the outboxes hold, all taken in one hold of the lock. What a client

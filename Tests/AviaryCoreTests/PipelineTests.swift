@@ -137,6 +137,17 @@ struct PipelineTests {
         #expect(other.exists("/")?.error == 0)
     }
 
+    @Test func `a large tree is not written again for a few changes`() {
+        var policy = SnapshotPolicy(
+            settings: {
+                var settings = ServerSettings()
+                settings.snapCount = 10
+                return settings
+            }(), seed: 1)
+        let due = (1...1000).filter { _ in policy.isDue(afterAppending: 100, nodes: 600) }
+        #expect(due == [301, 602, 903])
+    }
+
     @Test func `a snapshot is ordered while writing goes on, and one at a time`() {
         let harness = CoreHarness { $0.snapCount = 10 }
         let client = harness.client()

@@ -130,7 +130,8 @@ extension ServerCore {
                 zxid: zxid, work: .transaction(entry), request: code, xid: xid,
                 connection: connection, arrivedAt: now.monotonicMilliseconds))
         statistics.proposals += 1
-        let isSnapshotDue = snapshotPolicy.isDue(afterAppending: bytes.readableBytes)
+        let isSnapshotDue = snapshotPolicy.isDue(
+            afterAppending: bytes.readableBytes, nodes: tree.nodeCount)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
         if isSnapshotDue {
             effects.disk.append(.rollLog)

@@ -1,6 +1,9 @@
 /// When a snapshot is due: after a random number of transactions between half of `snapCount` and
 /// all of it, so that the servers of an ensemble do not all write theirs at once.
 ///
+/// Deviation: not before there are half as many transactions as nodes. Replaying a transaction costs
+/// about what loading a node does, so a start takes at most half as long again, and a large tree is
+/// not written over and over for a few changes.
 /// Source: SyncRequestProcessor.shouldSnapshot, ZooKeeper 3.9.5.
 struct SnapshotPolicy: Sendable {
     private let snapCount: Int
@@ -22,12 +25,11 @@ struct SnapshotPolicy: Sendable {
     /// Counts an appended transaction.
     ///
     /// - Returns: whether the log is to be rolled and a snapshot to be written now.
-    mutating func isDue(afterAppending byteCount: Int) -> Bool {
+    mutating func isDue(afterAppending byteCount: Int, nodes: Int) -> Bool {
         transactions += 1
         bytes += byteCount
-        guard transactions > threshold || (sizeLimitBytes > 0 && bytes > sizeThreshold) else {
-            return false
-        }
+        let isLong = transactions > threshold && transactions > nodes / 2
+        guard isLong || (sizeLimitBytes > 0 && bytes > sizeThreshold) else { return false }
         transactions = 0
         bytes = 0
         drawThresholds()

@@ -56,11 +56,7 @@ final class DiskThreads: Sendable {
     private func carryOutOrders(of host: Host) {
         do throws(StorageError) {
             while let orders = host.takeDiskOrders() {
-                if let last = try append(orders, host) {
-                    host.enter { core, effects, now in
-                        core.step(.persisted(last), at: now, into: &effects)
-                    }
-                }
+                if let last = try append(orders, host) { host.persisted(last) }
             }
         } catch {
             failed(error)
