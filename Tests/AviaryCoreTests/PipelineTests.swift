@@ -144,7 +144,7 @@ struct PipelineTests {
                 settings.snapCount = 10
                 return settings
             }(), seed: 1)
-        let due = (1...1000).filter { _ in policy.isDue(afterAppending: 100, nodes: 600) }
+        let due = (1...1000).filter { _ in policy.isDue(afterAppending: 100, nodes: 300) }
         #expect(due == [301, 602, 903])
     }
 

@@ -1,9 +1,9 @@
 /// When a snapshot is due: after a random number of transactions between half of `snapCount` and
 /// all of it, so that the servers of an ensemble do not all write theirs at once.
 ///
-/// Deviation: not before there are half as many transactions as nodes. Replaying a transaction costs
-/// about what loading a node does, so a start takes at most half as long again, and a large tree is
-/// not written over and over for a few changes.
+/// Deviation: not before there are as many transactions as nodes. Replaying a transaction costs about
+/// what loading a node does, so a start takes at most twice as long, and a large tree is not written
+/// over and over for a few changes.
 /// Source: SyncRequestProcessor.shouldSnapshot, ZooKeeper 3.9.5.
 struct SnapshotPolicy: Sendable {
     private let snapCount: Int
@@ -28,7 +28,7 @@ struct SnapshotPolicy: Sendable {
     mutating func isDue(afterAppending byteCount: Int, nodes: Int) -> Bool {
         transactions += 1
         bytes += byteCount
-        let isLong = transactions > threshold && transactions > nodes / 2
+        let isLong = transactions > threshold && transactions > nodes
         guard isLong || (sizeLimitBytes > 0 && bytes > sizeThreshold) else { return false }
         transactions = 0
         bytes = 0
