@@ -98,7 +98,6 @@ package struct ServerCore: ~Copyable, Sendable {
             drive(.persisted(zxid), at: now, into: &effects)
         case .snapshotEnded:
             snapshotPolicy.ended()
-            statistics.snapshots += 1
         case .deadlinePassed:
             expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)

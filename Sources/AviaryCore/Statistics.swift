@@ -17,18 +17,9 @@ package struct Statistics: Sendable {
     package var digestMismatches = 0
     package var proposals = 0
     package var commits = 0
-    package var snapshots = 0
     package var responseBytes = ResponseSizes()
-    package var watchesFired = WatchesFired()
 
     package init() {}
-
-    package struct WatchesFired: Sendable {
-        package var created = 0
-        package var deleted = 0
-        package var changed = 0
-        package var children = 0
-    }
 
     /// Bytes of replies; -1 before the first.
     package struct ResponseSizes: Sendable {
@@ -56,12 +47,11 @@ package struct LatencySummary: Sendable, Hashable {
 
     package var average: Double { count == 0 ? 0 : Double(sum) / Double(count) }
 
-    mutating func add(_ milliseconds: Int64, times: Int = 1) {
-        if times == 0 { return }
+    mutating func add(_ milliseconds: Int64) {
         minimum = count == 0 ? milliseconds : min(minimum, milliseconds)
         maximum = max(maximum, milliseconds)
-        count += times
-        sum += milliseconds * Int64(times)
+        count += 1
+        sum += milliseconds
         last = milliseconds
     }
 }

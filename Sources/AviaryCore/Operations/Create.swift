@@ -38,13 +38,9 @@ extension ServerCore {
     }
 
     private func newState(_ txn: CreateTxn, _ code: OpCode, for asker: Asker) -> NodeState {
-        var stat = StatPersisted()
-        stat.czxid = asker.zxid
-        stat.mzxid = asker.zxid
-        stat.pzxid = asker.zxid
-        stat.ctime = asker.time
-        stat.mtime = asker.time
-        stat.owner = txn.owner(code, session: asker.session)
+        let stat = StatPersisted(
+            createdBy: asker.zxid, at: asker.time,
+            owner: txn.owner(code, session: asker.session))
         return NodeState(
             stat: stat, numChildren: 0, acl: txn.acl,
             content: NodeDigest.content(path: txn.path.bytes.raw, data: txn.data?.raw),

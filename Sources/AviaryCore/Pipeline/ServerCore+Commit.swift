@@ -57,7 +57,6 @@ extension ServerCore {
             connections[slot].outbox.writeImmutableBuffer(frame)
             connections[slot].statistics.sent += 1
             statistics.packetsSent += 1
-            statistics.countFired(event.type)
             limitOutbox(of: slot, into: &effects)
             list(slot, in: &effects)
         }
@@ -206,16 +205,5 @@ extension ServerCore {
             }
         }
         MultiHeader.end.write(to: &reply)
-    }
-}
-
-extension Statistics {
-    fileprivate mutating func countFired(_ type: WatchEventType) {
-        switch type {
-        case .nodeCreated: watchesFired.created += 1
-        case .nodeDeleted: watchesFired.deleted += 1
-        case .nodeDataChanged: watchesFired.changed += 1
-        case .nodeChildrenChanged: watchesFired.children += 1
-        }
     }
 }

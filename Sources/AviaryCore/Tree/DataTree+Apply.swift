@@ -72,13 +72,9 @@ extension DataTree {
             setACL(of: existing, create.acl)
             return .failed(ZooKeeperError.nodeExists.rawValue)
         }
-        var stat = StatPersisted()
-        stat.czxid = header.zxid
-        stat.mzxid = header.zxid
-        stat.pzxid = header.zxid
-        stat.ctime = header.time
-        stat.mtime = header.time
-        stat.owner = create.owner(type, session: header.session)
+        let stat = StatPersisted(
+            createdBy: header.zxid, at: header.time,
+            owner: create.owner(type, session: header.session))
         let id = insertNode(
             path: create.path.bytes, parent: parent, data: create.data, acl: create.acl, stat: stat)
         if path(create.path, isBelow: ReservedPath.quota) {

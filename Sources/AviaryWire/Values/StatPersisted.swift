@@ -16,6 +16,16 @@ package struct StatPersisted: WireRecord, Hashable {
 
     package init() {}
 
+    /// What a node has right after it was created.
+    package init(createdBy zxid: Zxid, at time: Int64, owner: NodeOwner) {
+        czxid = zxid
+        mzxid = zxid
+        pzxid = zxid
+        ctime = time
+        mtime = time
+        self.owner = owner
+    }
+
     package init(from reader: inout JuteReader) throws(WireError) {
         czxid = Zxid(try reader.readLong())
         mzxid = Zxid(try reader.readLong())
