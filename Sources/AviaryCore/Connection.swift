@@ -27,11 +27,19 @@ struct Connection: Sendable {
     /// What stands between a connection and its next reply, in the order of the requests.
     enum Waiting: Sendable {
         /// A write or a sync in flight; its reply comes when it is committed.
-        case inFlight
+        case inFlight(cost: Int)
         /// A request that must see what is before it.
-        case frame([UInt8])
+        case frame([UInt8], cost: Int)
         /// A request that could not be read: only its turn is awaited.
         case refusal(xid: Int32, ZooKeeperError)
+
+        /// About how many bytes it takes until it is answered, and its answer.
+        var cost: Int {
+            switch self {
+            case .inFlight(let cost), .frame(_, let cost): cost
+            case .refusal: 0
+            }
+        }
     }
 
     let id: ConnectionID
@@ -42,10 +50,21 @@ struct Connection: Sendable {
     /// Whether the connect response carries the read-only byte.
     var readOnlyByte: Bool?
     var identities: [Identity]
+    var sasl: (any SASLExchange)?
     var outbox = ByteBuffer()
     /// In `StepEffects.clients` and not taken yet.
     var isListed = false
-    var waiting: Deque<Waiting> = []
+    private(set) var waiting: Deque<Waiting> = []
+    /// The sum of what waits.
+    private(set) var waitingCost = 0
+    /// Whole frames are left with the driver, because enough is outstanding or to be sent.
+    var hasFrames = false
+    /// In `ServerCore.held`.
+    var isHeld = false
+    /// Since when frames are left because of the throttle, in monotonic milliseconds.
+    var heldSince: Int64?
+    /// What is being taken was held for so long that it is not carried out.
+    var isLate = false
     /// The numbers of watched paths, some of which may be fired since; see `WatchTable`.
     var watched: [UInt32] = []
     /// When `watched` grows to this, the stale ones go.
@@ -59,6 +78,17 @@ struct Connection: Sendable {
         phase = now == nil ? .vacant : .new
         identities = [Identity(scheme: "ip", id: remote.host)]
         statistics.establishedAt = now?.wallMilliseconds ?? 0
+    }
+
+    mutating func wait(_ next: Waiting) {
+        waiting.append(next)
+        waitingCost += next.cost
+    }
+
+    mutating func popWaiting() -> Waiting? {
+        let first = waiting.popFirst()
+        waitingCost -= first?.cost ?? 0
+        return first
     }
 }
 
@@ -83,7 +113,7 @@ package struct ConnectionStatistics: Sendable {
     package var lastCxid: Int32 = -1
     package var lastZxid = Zxid(-1)
     package var lastResponseAt: Int64 = 0
-    package var latency = LatencySummary()
+    package var latency = Summary()
 
     package init() {}
 }

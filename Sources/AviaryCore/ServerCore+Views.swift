@@ -23,9 +23,9 @@ extension ServerCore {
 
     package var connectionCount: Int { connections.count }
 
-    package var sessionCount: Int { sessions.count }
+    package var connectionDropProbability: Double { connectionThrottle.dropProbability }
 
-    package var outstandingCount: Int { inFlight.count }
+    package var sessionCount: Int { sessions.count }
 
     /// The sessions due at each time, in order; times are monotonic milliseconds.
     package var sessionDueTimes: [(at: Int64, sessions: [SessionID])] { sessions.dueTimes }

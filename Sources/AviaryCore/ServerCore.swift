@@ -22,12 +22,27 @@ package struct ServerCore: ~Copyable, Sendable {
     /// Proposed and not committed, in order.
     var inFlight: Deque<InFlight> = []
     var lastProposed: Zxid
+    /// Requests that wait on their connections without being in flight themselves.
+    var parkedCount = 0
+    /// The sum over all connections of what waits.
+    var outstandingCost = 0
+    /// Connections that are not read because of the throttle.
+    var held: [ConnectionID] = []
+    /// Bytes of large writes on their way.
+    var largeBytes = 0
+    var connectionThrottle: ConnectionThrottle
     private var peer: QuorumPeer
     private var peerEffects: [QuorumPeer.Effect] = []
     /// Connections that have not asked for a session, in the order they came.
     private var sessionless: Deque<(due: Int64, id: ConnectionID)> = []
     var snapshotPolicy: SnapshotPolicy
     var reaper: ContainerReaper
+    /// For the effects of the step that is being taken.
+    var notices: [StepEffects.Notice] = []
+    /// When the operator was last told of a quota; wall clock, by the path that has it.
+    var quotaNoticeTimes: [Path: Int64] = [:]
+    /// The tree's digest after every 128th transaction, the newest last.
+    package internal(set) var digests: [(zxid: Zxid, digest: UInt64)] = []
 
     // Reused so that a request allocates nothing.
     var events: [WatchEvent] = []
@@ -59,10 +74,12 @@ package struct ServerCore: ~Copyable, Sendable {
     ) {
         self.settings = settings
         self.authentication = authentication
-        access = AccessControl(isOff: settings.skipACL)
+        access = AccessControl(isOff: settings.skipACL, authentication)
         frames = FrameDecoder(maximumLength: settings.maximumFrameLength)
         watches = WatchTable(hashSeed: randomSeed)
         snapshotPolicy = SnapshotPolicy(settings: settings, seed: randomSeed)
+        connectionThrottle = ConnectionThrottle(
+            settings.connectionThrottle, seed: randomSeed, at: now)
         reaper = ContainerReaper(settings: settings, at: now)
         lastProposed = tree.lastProcessedZxid
         outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
@@ -153,29 +170,42 @@ package struct ServerCore: ~Copyable, Sendable {
     }
 
     /// The connection is no more. Its session lives on until it times out.
-    package mutating func disconnect(_ id: ConnectionID) {
+    package mutating func disconnect(_ id: ConnectionID, into effects: inout StepEffects) {
         guard connections.contains(id) else { return }
         let slot = id.slot
         watches.removeAll(of: slot, numbers: connections[slot].watched)
         if connections[slot].session != .none {
             sessions.detach(connections[slot].session, from: id)
         }
+        while popWaiting(on: slot) != nil {}
         connections.remove(id)
         statistics.connectionsDropped += 1
+        releaseHeld(into: &effects)
     }
 
-    /// What is to be sent to a client now, and whether the connection is to be closed after it.
-    package mutating func takeOutbox(of id: ConnectionID) -> Outbox {
-        guard connections.contains(id) else { return Outbox(bytes: ByteBuffer(), close: true) }
+    /// What is to be sent to a client now, and how its connection goes on after it.
+    package mutating func takeOutbox(of id: ConnectionID, at now: Now) -> Outbox {
+        guard connections.contains(id) else { return Outbox(bytes: ByteBuffer(), next: .close) }
         var bytes = ByteBuffer()
         swap(&bytes, &connections[id.slot].outbox)
         connections[id.slot].isListed = false
-        return Outbox(bytes: bytes, close: connections[id.slot].phase == .closing)
+        let isClosing = connections[id.slot].phase == .closing
+        return Outbox(bytes: bytes, next: isClosing ? .close : next(on: id.slot, at: now))
     }
 
     package struct Outbox: Sendable {
+        package enum Next: Sendable {
+            case read
+            /// Frames that were received already are to be handed in again, once the client has
+            /// taken these bytes.
+            case takeMore
+            /// Nothing is read until there is an outbox to take again.
+            case wait
+            case close
+        }
+
         package let bytes: ByteBuffer
-        package let close: Bool
+        package let next: Next
     }
 
     /// Whether a connection's outbox is still to be taken.

@@ -19,8 +19,28 @@ package struct ServerSettings: Sendable {
     package var snapCount = 100_000
     /// Bytes of log between two snapshots, at most (`snapSizeLimitInKb`); 0 is without limit.
     package var snapSizeLimitBytes = 4 << 30
-    /// Frames that may wait on one connection for its earlier writes.
-    package var maximumWaitingFrames = 10_000
+    /// With more requests than this on their way, connections that wait for one are not read.
+    package var globalOutstandingLimit = 1000
+    /// With so many requests on their way, no connection is read (`request_throttle_max_requests`);
+    /// 0 is without limit.
+    package var requestThrottleMaxRequests = 0
+    /// A request that was not read for longer than this is not carried out any more
+    /// (`throttled_op_wait_time`); 0 is without limit.
+    package var throttledOpWaitMilliseconds: Int64 = 0
+    /// Writes above this are large (`largeRequestThreshold`); 0: none is.
+    package var largeRequestThresholdBytes = 0
+    /// Large writes on their way, at most (`largeRequestMaxBytes`); the connection of one more is
+    /// closed.
+    package var largeRequestMaximumBytes = 104_857_600
+    package var connectionThrottle = ConnectionThrottleSettings()
+    /// Identities of one connection, and their bytes; one more is refused.
+    package var maximumIdentities = 1000
+    package var maximumIdentityBytes = 1 << 20
+    /// Requests of one connection that wait, and what their replies will take, in bytes: above, it is
+    /// not read.
+    package var maximumWaitingBytes = 16 << 20
+    /// The same for all connections together.
+    package var maximumOutstandingBytes = 512 << 20
     /// Replies that one socket read may bring about before the next frame has to wait for them to
     /// be sent: small requests can have large replies.
     package var maximumReplyBatchBytes = 1 << 20
@@ -30,11 +50,16 @@ package struct ServerSettings: Sendable {
     package var containerCheckIntervalMilliseconds: Int64 = 60_000
     /// How many of them are deleted in a minute (`znode.container.maxPerMinute`).
     package var maximumContainersPerMinute = 10_000
+    /// After how long a container that never had a child goes
+    /// (`znode.container.maxNeverUsedIntervalMs`); 0: never.
+    package var containerNeverUsedMilliseconds: Int64 = 0
     package var extendedTypes = false
     package var enforceQuota = false
     package var skipACL = false
-    /// `user:hash` of the user who bypasses all checks.
-    package var superDigest: ByteString?
-
+    /// Who has no identity of one of these schemes may only authenticate; empty: everyone may ask
+    /// (`enforce.auth.schemes`).
+    package var requiredSchemes: [ByteString] = []
+    /// `reconfigEnabled`: a standalone server cannot do it then either, but says so differently.
+    package var reconfigEnabled = false
     package init() {}
 }

@@ -1,5 +1,6 @@
 import AviaryCore
 import AviaryWire
+import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -38,11 +39,16 @@ final class Host: Sendable {
     private let loops: [any EventLoop]
     private let clients: [NIOLoopBoundBox<LoopClients>]
     private let disk: DiskThreads
+    private let logger: Logger
 
-    init(core: consuming sending ServerCore, loops: [any EventLoop], disk: DiskThreads) {
+    init(
+        core: consuming sending ServerCore, loops: [any EventLoop], disk: DiskThreads,
+        logger: Logger
+    ) {
         precondition(loops.count <= Int(UInt8.max), "a loop's number is kept in a byte")
         self.loops = loops
         self.disk = disk
+        self.logger = logger
         clients = loops.map { loop in
             NIOLoopBoundBox.makeBoxSendingValue(LoopClients(), eventLoop: loop)
         }
@@ -73,26 +79,22 @@ final class Host: Sendable {
     }
 
     /// What a socket read brought, and in return what is to be sent at once.
-    ///
-    /// - Returns: also whether frames were left for when these replies are sent.
-    func receive(
-        _ input: inout ByteBuffer, on id: ConnectionID
-    ) -> (outbox: ServerCore.Outbox, hasMore: Bool) {
+    func receive(_ input: inout ByteBuffer, on id: ConnectionID) -> ServerCore.Outbox {
         var wakeUps = WakeUps()
-        let result = state.withLock { state in
-            let hasMore = state.core.receive(
-                &input, on: id, at: Clock.now, into: &state.effects)
-            let outbox = state.core.takeOutbox(of: id)
+        let outbox = state.withLock { state in
+            let now = Clock.now
+            state.core.receive(&input, on: id, at: now, into: &state.effects)
+            let outbox = state.core.takeOutbox(of: id, at: now)
             file(&state, &wakeUps)
-            return (outbox, hasMore)
+            return outbox
         }
         carryOut(wakeUps)
-        return result
+        return outbox
     }
 
     /// What is to be sent to a client that takes it again.
     func takeOutbox(of id: ConnectionID) -> ServerCore.Outbox {
-        state.withLock { $0.core.takeOutbox(of: id) }
+        state.withLock { $0.core.takeOutbox(of: id, at: Clock.now) }
     }
 
     /// Nil if the connection is one too many.
@@ -118,7 +120,7 @@ final class Host: Sendable {
         if let number = loops.firstIndex(where: { $0 === loop }) {
             clients[number].value.remove(id)
         }
-        enter { core, _, _ in core.disconnect(id) }
+        enter { core, effects, _ in core.disconnect(id, into: &effects) }
     }
 
     /// The log thread asks for what has gathered. Nil when there is nothing: then the next order
@@ -146,6 +148,13 @@ final class Host: Sendable {
         }
     }
 
+    var diskStatistics: DiskStatistics { disk.statistics }
+
+    func resetStatistics() {
+        enter { core, _, _ in core.resetStatistics() }
+        disk.resetStatistics()
+    }
+
     // MARK: Effects
 
     /// What is left to do after the lock is let go.
@@ -153,6 +162,7 @@ final class Host: Sendable {
         var loops: [Int] = []
         var showsDisk = false
         var timer: Int64?
+        var notices: [StepEffects.Notice] = []
     }
 
     /// Under the lock: puts the effects into their queues.
@@ -168,6 +178,7 @@ final class Host: Sendable {
             state.listed[loop].append(id)
         }
         state.effects.clients.removeAll(keepingCapacity: true)
+        if !state.effects.notices.isEmpty { swap(&wakeUps.notices, &state.effects.notices) }
         let deadline = state.core.deadline
         if deadline < state.timerDue ?? .max {
             state.timerDue = deadline
@@ -181,6 +192,23 @@ final class Host: Sendable {
             loops[loop].execute { self.emptyOutboxes(ofLoop: loop) }
         }
         if let due = wakeUps.timer { scheduleTimer(due) }
+        for notice in wakeUps.notices { tell(notice) }
+    }
+
+    private func tell(_ notice: StepEffects.Notice) {
+        switch notice {
+        case .digestMismatch(let zxid):
+            logger.error(
+                "the tree is not what its author had here; compare it with the other servers",
+                metadata: ["zxid": "\(zxid)"])
+        case .quotaExceeded(let excess):
+            logger.warning(
+                "a write passes a quota",
+                metadata: [
+                    "path": "\(excess.root)", "limit": "\(excess.limit.rawValue)",
+                    "allowed": "\(excess.allowed)", "wanted": "\(excess.wanted)",
+                ])
+        }
     }
 
     /// Hands the log thread what has gathered, and wakes it if it is idle.
@@ -206,9 +234,10 @@ final class Host: Sendable {
         let outboxes = state.withLock { state in
             var listed: [ConnectionID] = []
             swap(&listed, &state.listed[loop])
+            let now = Clock.now
             return listed.compactMap { id -> (ConnectionID, ServerCore.Outbox)? in
                 guard clients[id]?.isWritable == true, state.core.isListed(id) else { return nil }
-                return (id, state.core.takeOutbox(of: id))
+                return (id, state.core.takeOutbox(of: id, at: now))
             }
         }
         for (id, outbox) in outboxes { clients[id]?.send(outbox) }

@@ -24,6 +24,12 @@ package struct Server: Sendable {
         failed: @escaping @Sendable (StorageError) -> Void
     ) async throws(LaunchError) -> Server {
         raiseFileLimit()
+        let authentication: Authentication
+        do throws(ConfigurationError) {
+            authentication = try Authentication(configuration.security)
+        } catch {
+            throw LaunchError(message: error.description, exitCode: 2)
+        }
         let data: DataDirectory
         do throws(StorageError) {
             data = try DataDirectory(configuration)
@@ -34,14 +40,15 @@ package struct Server: Sendable {
         let replayed = data.replayed
         let core = ServerCore(
             settings: configuration.coreSettings, tree: data.tree,
-            authentication: Authentication(superDigest: configuration.superDigest),
+            authentication: authentication,
             randomSeed: .random(in: 1...UInt64.max), at: Clock.now)
         let disk = DiskThreads(
-            log: data.log, snapshots: data.snapshots, configuration, logger: logger,
-            failed: failed)
+            log: data.log, snapshots: data.snapshots, configuration,
+            statistics: data.statistics, logger: logger, failed: failed)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         let host = Host(
-            core: core, loops: Array(group.makeIterator()).map { $0 as any EventLoop }, disk: disk)
+            core: core, loops: Array(group.makeIterator()).map { $0 as any EventLoop }, disk: disk,
+            logger: logger)
         host.enter { core, effects, now in
             core.step(.started, at: now, into: &effects)
             if replayed > 0 { core.orderSnapshot(into: &effects) }
@@ -89,7 +96,7 @@ package struct Server: Sendable {
             whitelist: configuration.fourLetterWords,
             configuration: ConfigurationText(configuration))
         let backlog = configuration.clientPortListenBacklog
-        return try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(
                 .backlog, value: CInt(backlog > 0 ? backlog : defaultBacklog)
             )
@@ -104,10 +111,15 @@ package struct Server: Sendable {
                         ClientConnectionHandler(host: host, words: words))
                 }
             }
-            .bind(
-                host: configuration.clientPortAddress ?? "0.0.0.0",
-                port: configuration.clientPort
-            ).get()
+        if let address = configuration.clientPortAddress {
+            return try await bootstrap.bind(host: address, port: configuration.clientPort).get()
+        }
+        do {
+            // A socket for IPv6 takes IPv4 clients too, as Java's does.
+            return try await bootstrap.bind(host: "::", port: configuration.clientPort).get()
+        } catch let error as IOError where error.errnoCode == EAFNOSUPPORT {
+            return try await bootstrap.bind(host: "0.0.0.0", port: configuration.clientPort).get()
+        }
     }
 
     /// Clients that arrive at once and wait to be accepted. Deviation: Java's default of 50 drops
@@ -143,7 +155,19 @@ extension ServerConfiguration {
         settings.snapSizeLimitBytes = max(0, snapSizeLimitKiB) << 10
         settings.extendedTypes = extendedTypesEnabled
         settings.enforceQuota = enforceQuota
-        settings.skipACL = skipACL
+        settings.skipACL = security.skipACL
+        settings.requiredSchemes = security.requiredSchemes
+        settings.reconfigEnabled = reconfigEnabled
+        settings.globalOutstandingLimit = globalOutstandingLimit
+        settings.requestThrottleMaxRequests = requestThrottleMaxRequests
+        settings.throttledOpWaitMilliseconds = Int64(throttledOpWaitMilliseconds)
+        settings.largeRequestThresholdBytes = max(0, largeRequestThresholdBytes)
+        settings.largeRequestMaximumBytes = largeRequestMaximumBytes
+        settings.connectionThrottle = connectionThrottle
+        settings.sessionlessTimeoutMilliseconds = Int64(sessionlessTimeoutMilliseconds)
+        settings.containerCheckIntervalMilliseconds = Int64(containerCheckIntervalMilliseconds)
+        settings.maximumContainersPerMinute = maximumContainersPerMinute
+        settings.containerNeverUsedMilliseconds = Int64(containerNeverUsedMilliseconds)
         return settings
     }
 }

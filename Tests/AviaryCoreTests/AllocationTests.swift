@@ -68,7 +68,7 @@ extension CoreHarness {
         var effects = StepEffects()
         effects.disk.reserveCapacity(2000)
         let before = aviary_allocation_count()
-        _ = core.receive(&input, on: client.id, at: now, into: &effects)
+        core.receive(&input, on: client.id, at: now, into: &effects)
         let after = aviary_allocation_count()
         precondition(input.readableBytes == 0, "all frames were taken")
         carry(&effects)

@@ -12,11 +12,13 @@ final class CoreHarness {
     private(set) var unpersisted: [Zxid] = []
     private(set) var snapshots: [TreeSnapshot] = []
     private(set) var appended: [LogEntry] = []
+    private(set) var notices: [StepEffects.Notice] = []
     /// Whether each request is followed by the disk at once.
     var persistsAtOnce = true
 
     init(
         _ change: (inout ServerSettings) -> Void = { _ in },
+        authentication: Authentication? = nil,
         tree: consuming DataTree = DataTree(hashSeed: 42, extendedTypes: true)
     ) {
         var settings = ServerSettings()
@@ -28,11 +30,14 @@ final class CoreHarness {
         change(&settings)
         core = ServerCore(
             settings: settings, tree: tree,
-            authentication: Authentication(superDigest: "super:SUPER:secret") { auth in
-                // Tests need no secrecy, only something that follows from the input.
-                ByteString(String(decoding: auth, as: UTF8.self).uppercased().dropFirst(0))
-            }, randomSeed: 7, at: now)
+            authentication: authentication ?? Authentication(digest: Self.digest),
+            randomSeed: 7, at: now)
         step(.started)
+    }
+
+    /// Tests need no secrecy, only something that follows from the input.
+    static let digest = Authentication.Digest(superDigest: "super:SUPER:secret") { auth in
+        ByteString(String(decoding: auth, as: UTF8.self).uppercased())
     }
 
     func step(_ event: ServerCore.Event) {
@@ -74,6 +79,8 @@ final class CoreHarness {
         }
         effects.disk.removeAll()
         effects.clients.removeAll()
+        notices += effects.notices
+        effects.notices.removeAll()
     }
 
     // MARK: Clients
@@ -93,9 +100,14 @@ final class CoreHarness {
         return client
     }
 
+    fileprivate func disconnect(_ id: ConnectionID) {
+        core.disconnect(id, into: &effects)
+        carry(&effects)
+    }
+
     fileprivate func deliver(_ bytes: ByteBuffer, to id: ConnectionID) -> ByteBuffer {
         var input = bytes
-        while core.receive(&input, on: id, at: now, into: &effects) {}
+        core.receive(&input, on: id, at: now, into: &effects)
         takeDisk()
         if persistsAtOnce { persist() }
         return input
@@ -108,6 +120,8 @@ final class TestClient {
     let id: ConnectionID
     private var xid: Int32 = 0
     private(set) var isClosed = false
+    /// What the core would have the driver do.
+    private(set) var next = ServerCore.Outbox.Next.read
     private(set) var session = SessionID.none
     private var left = ByteBuffer()
 
@@ -190,12 +204,17 @@ final class TestClient {
         return replies().last
     }
 
-    func disconnect() { harness.core.disconnect(id) }
+    func disconnect() { harness.disconnect(id) }
 
     private func takeFrames() -> [[UInt8]] {
-        let outbox = harness.core.takeOutbox(of: id)
-        isClosed = outbox.close
-        var bytes = outbox.bytes
+        var bytes = ByteBuffer()
+        repeat {
+            let outbox = harness.core.takeOutbox(of: id, at: harness.now)
+            bytes.writeImmutableBuffer(outbox.bytes)
+            next = outbox.next
+            if next == .takeMore { send(ByteBuffer()) }
+        } while next == .takeMore
+        isClosed = next == .close
         var frames: [[UInt8]] = []
         while let length = bytes.readInteger(as: Int32.self),
             let frame = bytes.readBytes(length: Int(length))

@@ -93,10 +93,10 @@ private func refusal(after lines: String...) throws -> String {
         expected.fourLetterWords = .words(["ruok", "mntr"])
         expected.extendedTypesEnabled = true
         expected.enforceQuota = true
-        expected.skipACL = true
+        expected.security.skipACL = true
         expected.initLimit = 10
         expected.syncLimit = 5
-        expected.superDigest = "super:xQ="
+        expected.security.superDigest = "super:xQ="
         expected.admin.serverAddress = "::1"
         expected.admin.serverPort = 81
         expected.admin.commandURL = "/c"
@@ -168,9 +168,8 @@ private func refusal(after lines: String...) throws -> String {
     }
 
     @Test(arguments: [
-        "forceSync", "secureClientPort", "ssl.keyStore.location", "metricsProvider.httpPort",
-        "peerType", "weight.1", "admin.portUnification", "request_throttle_max_requests",
-        "authProvider.1", "znode.container.checkIntervalMs",
+        "forceSync", "ssl.keyStore.location", "metricsProvider.httpPort", "peerType", "weight.1",
+        "admin.portUnification", "request_throttle_stall_time",
     ])
     func `a key of ZooKeeper's that does nothing here is warned about`(key: String) throws {
         #expect(

@@ -2,41 +2,64 @@ package import AviaryWire
 
 /// Turns what a client says of itself into identities.
 package struct Authentication: Sendable {
-    /// The base64 text of the digest (SHA-1) of some bytes.
-    private let digestBase64: @Sendable ([UInt8]) -> ByteString
-    private let superDigest: ByteString?
+    /// The `digest` scheme: users and passwords that nobody has to be told of.
+    package struct Digest: Sendable {
+        /// The base64 text of the digest of some bytes; the driver has the library for it.
+        let base64: @Sendable ([UInt8]) -> ByteString
+        /// `user:hash` of the super user, nil if there is none.
+        let superDigest: ByteString?
 
-    /// - Parameters:
-    ///   - superDigest: `user:hash` of the super user, nil if there is none.
-    ///   - digestBase64: base64 of SHA-1; the driver has the library for it.
+        package init(
+            superDigest: ByteString?, base64: @escaping @Sendable ([UInt8]) -> ByteString
+        ) {
+            self.superDigest = superDigest
+            self.base64 = base64
+        }
+    }
+
+    /// Nil where the scheme is turned off.
+    let digest: Digest?
+    let sasl: SASLPolicy
+    /// `ensembleAuthName`: with the scheme `ensemble`, clients say which ensemble they mean. Nil where
+    /// the scheme is not there, empty where any name will do.
+    let ensembleNames: [ByteString]?
+
     package init(
-        superDigest: ByteString?, digestBase64: @escaping @Sendable ([UInt8]) -> ByteString
+        digest: Digest?, sasl: SASLPolicy = SASLPolicy(), ensembleNames: [ByteString]? = nil
     ) {
-        self.superDigest = superDigest
-        self.digestBase64 = digestBase64
+        self.digest = digest
+        self.sasl = sasl
+        self.ensembleNames = ensembleNames
     }
 
     /// The identities that an auth packet adds, or nil if it is refused.
     ///
-    /// Source: DigestAuthenticationProvider.handleAuthentication and
-    /// IPAuthenticationProvider.handleAuthentication, ZooKeeper 3.9.5.
+    /// Source: handleAuthentication of DigestAuthenticationProvider, IPAuthenticationProvider and
+    /// EnsembleAuthenticationProvider, ZooKeeper 3.9.5.
     func identities(scheme: ByteString, auth: [UInt8]?, remote: RemoteAddress) -> [Identity]? {
         switch scheme {
         case "digest":
-            guard let auth else { return nil }
-            let id = digestID(auth)
+            guard let auth, let digest else { return nil }
+            let id = digest.id(auth)
             let identity = Identity(scheme: "digest", id: id)
-            return id == superDigest ? [.superUser, identity] : [identity]
+            return id == digest.superDigest ? [.superUser, identity] : [identity]
         case "ip": return [Identity(scheme: "ip", id: remote.host)]
+        case "ensemble":
+            guard let ensembleNames else { return nil }
+            let name = ByteString(repairing: auth ?? [])
+            let isMeant = name.bytes.isEmpty || ensembleNames.isEmpty
+            return isMeant || ensembleNames.contains(name) ? [] : nil
         default: return nil
         }
     }
+}
 
+extension Authentication.Digest {
     /// `user:hash`, where the hash is over all of `user:password`.
-    private func digestID(_ auth: [UInt8]) -> ByteString {
+    fileprivate func id(_ auth: [UInt8]) -> ByteString {
         let text = ByteString(repairing: auth).bytes
         let user = text.prefix { $0 != UInt8(ascii: ":") }
-        return ByteString(user + [UInt8(ascii: ":")] + digestBase64(text).bytes)
+        return ByteString(user + [UInt8(ascii: ":")] + base64(text).bytes)
     }
 }
 

@@ -44,7 +44,7 @@ extension ServerCore {
         try access.check(before.acl, .write, asker.identities)
         let length = request.data?.count ?? 0
         if length != before.dataLength {
-            try checkQuota(at: path, nodes: 0, bytes: length - before.dataLength)
+            try checkQuota(at: path, nodes: 0, bytes: length - before.dataLength, for: asker)
         }
         try checkVersion(request.version, against: before.stat.version)
         var node = before
@@ -126,36 +126,6 @@ extension ServerCore {
         case .setData(let setData): return try prepareSetData(setData, for: asker)
         case .check(let check): return try prepareCheck(check, for: asker)
         case .getData, .getChildren: preconditionFailure("reads were refused when decoded")
-        }
-    }
-
-    // MARK: Quota
-
-    /// Refuses what would pass a hard limit; soft ones only tell the operator.
-    ///
-    /// Only with `enforceQuota`. Looks at what is applied, not at what is outstanding.
-    /// Source: ZooKeeperServer.checkQuota, 3.9.5.
-    func checkQuota(
-        at path: Path, nodes: Int, bytes: Int
-    ) throws(ZooKeeperError) {
-        guard settings.enforceQuota, !tree.quotas.isEmpty,
-            let root = tree.quotas.root(of: path),
-            let limitsID = tree.find(QuotaTable.limitsPath(of: root))
-        else { return }
-        guard let text = tree.data(of: limitsID), let limits = QuotaText(text) else {
-            throw .marshallingError
-        }
-        var usage = QuotaText(count: 0, bytes: 0)
-        if let statsID = tree.find(QuotaTable.statsPath(of: root)) {
-            usage = QuotaText(tree.data(of: statsID) ?? []) ?? usage
-        }
-        if nodes > 0 && limits.countHardLimit > -1
-            && usage.count + Int64(nodes) > limits.countHardLimit
-        {
-            throw .quotaExceeded
-        }
-        if limits.byteHardLimit > -1 && usage.bytes + Int64(bytes) > limits.byteHardLimit {
-            throw .quotaExceeded
         }
     }
 }

@@ -19,7 +19,7 @@ extension ServerCore {
         if state(of: path.bytes.raw) != nil { throw .nodeExists }
         let parentOwner = parent.stat.owner.session(extendedTypes: settings.extendedTypes)
         if parentOwner != nil { throw .noChildrenForEphemerals }
-        try checkQuota(at: path, nodes: 1, bytes: request.data?.count ?? 0)
+        try checkQuota(at: path, nodes: 1, bytes: request.data?.count ?? 0, for: asker)
 
         let parentBefore = parent
         parent.stat.cversion &+= 1

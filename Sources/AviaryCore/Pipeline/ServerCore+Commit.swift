@@ -21,6 +21,7 @@ extension ServerCore {
                 }
             }
         }
+        releaseHeld(into: &effects)
     }
 
     private mutating func apply(
@@ -29,15 +30,28 @@ extension ServerCore {
         statistics.commits += 1
         let result = tree.apply(entry.header, entry.txn, firing: &events)
         outstanding.forget(upTo: entry.header.zxid)
-        if let digest = entry.digest, digest.treeDigest != tree.digest {
-            statistics.digestMismatches += 1
-        }
+        check(entry, into: &effects)
         if !watches.isEmpty {
             for event in events { notify(event, entry.header.zxid, into: &effects) }
         }
         events.removeAll(keepingCapacity: true)
         return result
     }
+
+    /// Source: DataTree.compareDigest and logZxidDigest, ZooKeeper 3.9.5.
+    private mutating func check(_ entry: LogEntry, into effects: inout StepEffects) {
+        let zxid = entry.header.zxid
+        if let digest = entry.digest, digest.treeDigest != tree.digest {
+            statistics.digestMismatches += 1
+            effects.notices.append(.digestMismatch(zxid))
+        }
+        guard zxid.rawValue % Self.digestInterval == 0 else { return }
+        if digests.count >= Self.digestsKept { digests.removeFirst() }
+        digests.append((zxid, tree.digest))
+    }
+
+    private static let digestInterval: Int64 = 128
+    private static let digestsKept = 1024
 
     // MARK: Watch events
 
@@ -47,6 +61,7 @@ extension ServerCore {
     ) {
         watches.fire(event.type, at: event.path, into: &firedSlots)
         if firedSlots.isEmpty { return }
+        statistics.countWatches(firedSlots.count, of: event.type)
         var frame = ByteBuffer()
         Self.writeNotification(event.type, event.path, zxid, to: &frame)
         let isOpen = event.acl == ACL.openToAll
@@ -57,6 +72,7 @@ extension ServerCore {
             connections[slot].outbox.writeImmutableBuffer(frame)
             connections[slot].statistics.sent += 1
             statistics.packetsSent += 1
+            statistics.watchBytes += frame.readableBytes
             limitOutbox(of: slot, into: &effects)
             list(slot, in: &effects)
         }
@@ -122,7 +138,7 @@ extension ServerCore {
         if request.request == .createSession {
             sessionCreated(on: slot, at: now, reply: &reply, into: &effects)
         } else {
-            guard case .inFlight? = connections[slot].waiting.popFirst() else {
+            guard case .inFlight? = popWaiting(on: slot) else {
                 preconditionFailure("a connection waits for each of its writes in order")
             }
             body(&self, &reply, slot)
@@ -141,7 +157,7 @@ extension ServerCore {
             case .inFlight: return
             case .refusal(let xid, let error):
                 writeReply(xid, tree.lastProcessedZxid, error: error, to: &reply, slot, at: now)
-            case .frame(let frame):
+            case .frame(let frame, _):
                 if reply.readableBytes > settings.maximumOutboxBytes {
                     close(slot, into: &effects)
                     return
@@ -155,7 +171,7 @@ extension ServerCore {
                     return
                 }
             }
-            connections[slot].waiting.removeFirst()
+            _ = popWaiting(on: slot)
         }
     }
 

@@ -4,16 +4,19 @@ package import NIOCore
 extension ServerCore {
     /// Takes all whole frames that a socket read brought, and leaves the beginning of the next.
     ///
-    /// - Returns: true if whole frames are left too, because the replies so far are enough to send.
+    /// Whole frames are left too if the replies so far are enough to send, or too much is
+    /// outstanding; the outbox tells.
     package mutating func receive(
         _ input: inout ByteBuffer, on id: ConnectionID, at now: Now,
         into effects: inout StepEffects
-    ) -> Bool {
+    ) {
         guard connections.contains(id) else {
             input.clear()
-            return false
+            return
         }
         let slot = id.slot
+        connections[slot].hasFrames = false
+        connections[slot].isLate = takeHold(on: slot, at: now)
         let before = statistics.packetsReceived
         var reply = ByteBuffer()
         swap(&reply, &connections[slot].outbox)
@@ -30,9 +33,7 @@ extension ServerCore {
         if statistics.packetsReceived > before {
             sessions.touch(connections[slot].session, at: now)
         }
-        let replied = connections[slot].outbox.readableBytes
-        if replied > 0 { list(slot, in: &effects) }
-        return replied >= settings.maximumReplyBatchBytes && input.readableBytes > 0
+        if connections[slot].outbox.readableBytes > 0 { list(slot, in: &effects) }
     }
 
     /// - Returns: how many bytes were taken; nil if the connection is to be closed.
@@ -44,13 +45,16 @@ extension ServerCore {
         do throws(WireError) {
             while let range = try frames.nextFrame(in: bytes, from: offset) {
                 if connections[slot].phase == .closing { return bytes.byteCount }
+                if reply.readableBytes >= settings.maximumReplyBatchBytes || isThrottled(slot) {
+                    connections[slot].hasFrames = true
+                    break
+                }
                 statistics.packetsReceived += 1
                 connections[slot].statistics.received += 1
                 try receive(
                     frame: bytes.extracting(range), on: slot, at: now, reply: &reply,
                     into: &effects)
                 offset = range.upperBound
-                if reply.readableBytes >= settings.maximumReplyBatchBytes { break }
             }
             return offset
         } catch {
@@ -66,20 +70,10 @@ extension ServerCore {
         case .established:
             try request(frame, on: slot, at: now, reply: &reply, into: &effects)
         case .new: try handshake(frame, on: slot, at: now, reply: &reply, into: &effects)
-        case .establishing: postpone(frame, on: slot, into: &effects)
+        case .establishing:
+            wait(.frame([UInt8](copying: frame), cost: frame.byteCount), on: slot)
         case .ending, .closing, .vacant: break
         }
-    }
-
-    /// Keeps a request until what stands before it has been answered.
-    private mutating func postpone(
-        _ frame: RawSpan, on slot: UInt32, into effects: inout StepEffects
-    ) {
-        if connections[slot].waiting.count >= settings.maximumWaitingFrames {
-            close(slot, into: &effects)
-            return
-        }
-        connections[slot].waiting.append(.frame([UInt8](copying: frame)))
     }
 
     /// A request on a connection whose session is established.
@@ -95,6 +89,14 @@ extension ServerCore {
         switch code {
         case .auth:
             try authenticate(header, reader, on: slot, reply: &reply, into: &effects)
+        case .sasl: try sasl(header, reader, on: slot, reply: &reply, into: &effects)
+        case _ where lacksAuthentication(slot):
+            writeReply(
+                header.xid, .zero, error: .sessionClosedRequireAuth, to: &reply, slot, at: now)
+            close(slot, into: &effects)
+        case _ where connections[slot].isLate && code != .ping && code != .closeSession:
+            statistics.throttledOperations += 1
+            refuse(header.xid, .throttledOp, on: slot, at: now, reply: &reply)
         case .create, .create2, .createContainer, .createTTL, .delete, .setData, .setACL, .multi,
             .sync, .closeSession, .reconfig:
             write(header, reader, on: slot, at: now, reply: &reply, into: &effects)
@@ -104,12 +106,10 @@ extension ServerCore {
             if connections[slot].waiting.isEmpty {
                 answer(header, reader, on: slot, at: now, reply: &reply)
                 statistics.readLatency.add(0)
-            } else {
-                postpone(frame, on: slot, into: &effects)
+            } else if let code {
+                let cost = frame.byteCount + estimatedReplyBytes(code, reader)
+                wait(.frame([UInt8](copying: frame), cost: cost), on: slot)
             }
-        case .sasl:
-            // As Apache answers where no SASL is configured: success, with no token.
-            writeReply(header.xid, .zero, to: &reply, slot, at: now) { $0.writeInteger(Int32(-1)) }
         case .notification, .check, .deleteContainer, .createSession, .error, nil:
             // Apache sends this before whatever is pending, and closes.
             writeReply(
@@ -129,16 +129,13 @@ extension ServerCore {
                 scheme: scheme, auth: packet.auth, remote: connections[slot].remote)
         }
         let start = reply.beginFrame()
-        guard let identities else {
+        guard let identities, add(identities, to: slot) else {
             ReplyHeader(xid: header.xid, zxid: .zero, error: ZooKeeperError.authFailed.rawValue)
                 .write(to: &reply)
             reply.endFrame(start)
             statistics.authFailures += 1
             close(slot, into: &effects)
             return
-        }
-        for identity in identities where !connections[slot].identities.contains(identity) {
-            connections[slot].identities.append(identity)
         }
         ReplyHeader(xid: header.xid, zxid: .zero).write(to: &reply)
         reply.endFrame(start)
@@ -167,7 +164,7 @@ extension ServerCore {
         let latency = now.monotonicMilliseconds - (arrivedAt ?? now.monotonicMilliseconds)
         statistics.packetsSent += 1
         statistics.latency.add(latency)
-        statistics.responseBytes.add(bytes)
+        statistics.responseSizes.add(bytes)
         connections[slot].statistics.sent += 1
         connections[slot].statistics.lastZxid = zxid
         connections[slot].statistics.lastResponseAt = now.monotonicMilliseconds

@@ -14,6 +14,13 @@ extension ServerCore {
         var reader = JuteReader(frame)
         let request = try ConnectRequest(from: &reader)
         statistics.connectionRequests += 1
+        let isAdmitted = connectionThrottle.admits(renewal: request.session != .none, at: now)
+        statistics.connectionTokenDeficit.add(Int64(connectionThrottle.deficit))
+        guard isAdmitted else {
+            statistics.connectionsRejected += 1
+            close(slot, into: &effects)
+            return
+        }
         if request.lastZxidSeen > tree.lastProcessedZxid {
             statistics.unsuccessfulHandshakes += 1
             close(slot, into: &effects)
@@ -83,9 +90,9 @@ extension ServerCore {
                 timeoutMilliseconds: connections[slot].timeoutMilliseconds, session: id,
                 password: id.password, readOnly: connections[slot].readOnlyByte), to: &reply)
         connections[slot].phase = .established
-        var early = connections[slot].waiting
-        connections[slot].waiting.removeAll()
-        while case .frame(let frame)? = early.popFirst() {
+        var early: [[UInt8]] = []
+        while case .frame(let frame, _)? = popWaiting(on: slot) { early.append(frame) }
+        for frame in early {
             guard connections[slot].phase == .established else { return }
             do throws(WireError) {
                 try request(frame.raw, on: slot, at: now, reply: &reply, into: &effects)

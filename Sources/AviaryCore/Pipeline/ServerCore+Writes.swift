@@ -15,6 +15,12 @@ extension ServerCore {
         guard let code = OpCode(rawValue: header.type) else { return }
         let session = connections[slot].session
         let connection = connections[slot].id
+        let cost = reader.remaining
+        if isTooLarge(cost) {
+            statistics.largeRequestsRejected += 1
+            close(slot, into: &effects)
+            return
+        }
         guard let state = sessions[session], !state.isClosing else {
             refuse(header.xid, .sessionExpired, on: slot, at: now, reply: &reply)
             return
@@ -22,7 +28,7 @@ extension ServerCore {
         switch code {
         case .closeSession:
             connections[slot].phase = .ending
-            connections[slot].waiting.append(.inFlight)
+            wait(.inFlight(cost: cost), on: slot)
             proposeClose(of: session, xid: header.xid, for: connection, at: now, into: &effects)
         case .sync:
             submitSync(header, reader, on: slot, at: now, reply: &reply)
@@ -31,14 +37,16 @@ extension ServerCore {
             do throws(WireError) {
                 request = try WriteRequest(code, from: reader)
             } catch {
-                if code == .multi {
-                    connections[slot].waiting.append(.inFlight)
+                // What Apache stumbles over only after it has given a zxid.
+                if code == .multi || error == .unexpectedNull {
+                    wait(.inFlight(cost: cost), on: slot)
                     proposeError(.marshallingError, header, on: slot, at: now, into: &effects)
                 } else {
                     refuse(header.xid, .marshallingError, on: slot, at: now, reply: &reply)
                 }
                 return
             }
+            wait(.inFlight(cost: cost), on: slot)
             submit(request, code, header, on: slot, at: now, into: &effects)
         }
     }
@@ -47,7 +55,6 @@ extension ServerCore {
         _ request: WriteRequest, _ code: OpCode, _ header: RequestHeader, on slot: UInt32,
         at now: Now, into effects: inout StepEffects
     ) {
-        connections[slot].waiting.append(.inFlight)
         let asker = Asker(
             session: connections[slot].session, identities: connections[slot].identities,
             zxid: lastProposed.next, time: now.wallMilliseconds)
@@ -58,6 +65,10 @@ extension ServerCore {
                 for: connections[slot].id, at: now, into: &effects)
         } catch {
             proposeError(error, header, on: slot, at: now, into: &effects)
+        }
+        if !notices.isEmpty {
+            effects.notices += notices
+            notices.removeAll()
         }
     }
 
@@ -100,7 +111,7 @@ extension ServerCore {
         case .setData(let setData): return try prepareSetData(setData, for: asker)
         case .setACL(let setACL): return try prepareSetACL(setACL, for: asker)
         case .multi(let multi): return prepareMulti(multi, for: asker)
-        case .reconfig: throw .reconfigDisabled
+        case .reconfig: throw settings.reconfigEnabled ? .unimplemented : .reconfigDisabled
         }
     }
 
@@ -150,14 +161,14 @@ extension ServerCore {
     }
 
     /// Answers without a transaction, in the request's turn.
-    private mutating func refuse(
+    mutating func refuse(
         _ xid: Int32, _ error: ZooKeeperError, on slot: UInt32, at now: Now,
         reply: inout ByteBuffer
     ) {
         if connections[slot].waiting.isEmpty {
             writeReply(xid, tree.lastProcessedZxid, error: error, to: &reply, slot, at: now)
         } else {
-            connections[slot].waiting.append(.refusal(xid: xid, error))
+            wait(.refusal(xid: xid, error), on: slot)
         }
     }
 
@@ -180,7 +191,7 @@ extension ServerCore {
             }
             return
         }
-        connections[slot].waiting.append(.inFlight)
+        wait(.inFlight(cost: request.path?.bytes.count ?? 0), on: slot)
         inFlight.append(
             InFlight(
                 zxid: lastProposed, work: .sync(path: request.path), request: .sync,

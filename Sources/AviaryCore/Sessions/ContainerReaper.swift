@@ -9,15 +9,16 @@ import DequeModule
 struct ContainerReaper: Sendable {
     private let intervalMilliseconds: Int64
     private let perStep: Int
+    private let stepMilliseconds: Int64
     private var nextCheck: Int64
     private var nextStep: Int64
     private var queue: Deque<Path> = []
 
-    private static let stepMilliseconds: Int64 = 100
-
     init(settings: ServerSettings, at now: Now) {
         intervalMilliseconds = settings.containerCheckIntervalMilliseconds
+        let minute: Int64 = 60_000
         perStep = max(1, settings.maximumContainersPerMinute / 600)
+        stepMilliseconds = max(100, minute / Int64(max(1, settings.maximumContainersPerMinute)))
         nextCheck = now.monotonicMilliseconds + intervalMilliseconds
         nextStep = nextCheck
     }
@@ -38,7 +39,7 @@ struct ContainerReaper: Sendable {
     /// What is to be deleted now, if it still qualifies.
     mutating func take(at now: Now) -> [Path] {
         guard !queue.isEmpty, nextStep <= now.monotonicMilliseconds else { return [] }
-        nextStep = now.monotonicMilliseconds + Self.stepMilliseconds
+        nextStep = now.monotonicMilliseconds + stepMilliseconds
         let count = min(perStep, queue.count)
         defer { queue.removeFirst(count) }
         return Array(queue.prefix(count))
@@ -49,10 +50,13 @@ extension NodeState {
     /// Whether the reaper may delete the node.
     ///
     /// - Parameter time: wall clock, milliseconds since 1970.
-    func isReapable(at time: Int64, extendedTypes: Bool) -> Bool {
+    func isReapable(at time: Int64, _ settings: ServerSettings) -> Bool {
         guard exists, numChildren == 0 else { return false }
-        if stat.owner.isContainer { return stat.cversion > 0 }
-        guard extendedTypes, let ttl = stat.owner.ttlMilliseconds else { return false }
+        if stat.owner.isContainer {
+            let limit = settings.containerNeverUsedMilliseconds
+            return stat.cversion > 0 || (limit > 0 && time - stat.mtime > limit)
+        }
+        guard settings.extendedTypes, let ttl = stat.owner.ttlMilliseconds else { return false }
         return time - stat.mtime > ttl
     }
 }
@@ -63,13 +67,13 @@ extension ServerCore {
         let time = now.wallMilliseconds
         if reaper.isCheckDue(at: now) {
             let due = tree.reapable.sorted().filter { id in
-                state(of: id).isReapable(at: time, extendedTypes: settings.extendedTypes)
+                state(of: id).isReapable(at: time, settings)
             }
             reaper.add(due.map { tree.path(of: $0) })
         }
         for path in reaper.take(at: now) {
             guard let node = state(of: path.bytes.raw),
-                node.isReapable(at: time, extendedTypes: settings.extendedTypes),
+                node.isReapable(at: time, settings),
                 let parentLength = path.parentLength
             else { continue }
             recordDelete(of: path, parentLength, node, zxid: lastProposed.next)

@@ -9,34 +9,32 @@ enum InertKeys {
     }
 
     private static let prefixes = [
-        "admin.", "audit.", "authProvider.", "commitProcessor.", "connection_throttle_",
+        "admin.", "audit.", "commitProcessor.",
         "fastleader.", "group.", "jvm.pause.", "leader.", "learner.", "metricsProvider.",
         "multiAddress.", "netty.", "nio.", "observer.", "observerMaster.", "pathStats.",
         "quorum.", "request_stale_", "request_throttle", "ssl.", "weight.",
-        "znode.container.",
     ]
 
     private static let names: Set<String> = [
-        "DigestAuthenticationProvider.digestAlg", "DigestAuthenticationProvider.enabled",
         "IPAuthenticationProvider.usexforwardedfor", "X509AuthenticationProvider.superUser",
-        "allowSaslFailedClients", "bitHashCacheSize", "client.certReload",
-        "client.portUnification", "clientTcpKeepAlive", "closeSessionTxn.enabled", "cnxTimeout",
+        "bitHashCacheSize", "client.certReload",
+        "clientTcpKeepAlive", "closeSessionTxn.enabled", "cnxTimeout",
         "commitLogCount", "connectToLearnerMasterLimit", "datadir.autocreate", "db.autocreate",
         "digest.enabled", "electionAlg", "electionPortBindRetry", "emulate353TTLNodes",
-        "enableEagerACLCheck", "enforce.auth.enabled", "enforce.auth.schemes",
-        "ensembleAuthName", "fips-mode", "flushDelay", "follower.nodelay", "forceSync",
-        "intBufferStartingSizeBytes", "java.security.auth.login.config",
-        "jute.maxbuffer.extrasize", "largeRequestMaxBytes", "largeRequestThreshold",
-        "leaderConnectDelayDuringRetryMs", "leaderServes", "letAnySaslUserDoX",
+        "enableEagerACLCheck",
+        "fips-mode", "flushDelay", "follower.nodelay", "forceSync",
+        "intBufferStartingSizeBytes",
+        "jute.maxbuffer.extrasize",
+        "leaderConnectDelayDuringRetryMs", "leaderServes",
         "localSessionsEnabled", "localSessionsUpgradingEnabled", "maxBatchSize",
         "maxGetChildrenResponseCacheSize", "maxInProcessingDeadWatchers",
         "maxResponseCacheSize", "maxWriteQueuePollTime", "observerMasterPort", "oraclePath",
         "peerType", "portUnification", "quorumCnxnTimeoutMs", "quorumListenOnAllIPs",
-        "readonlymode.enabled", "reconfigEnabled", "secureClientPort",
+        "readonlymode.enabled",
         "secureClientPortAddress", "serializeLastProcessedZxid.enabled", "serverCnxnFactory",
-        "sessionRequireClientSASLAuth", "snapshot.compression.method", "snapshotSizeFactor",
-        "sslQuorum", "sslQuorumReloadCertFiles", "standaloneEnabled", "superUser",
-        "syncEnabled", "tcpKeepAlive", "throttled_op_wait_time", "watchManagerName",
+        "snapshot.compression.method", "snapshotSizeFactor",
+        "sslQuorumReloadCertFiles", "standaloneEnabled",
+        "syncEnabled", "tcpKeepAlive", "watchManagerName",
         "watcherCleanIntervalInSeconds", "watcherCleanThreadsNum", "watcherCleanThreshold",
     ]
 }

@@ -1,3 +1,5 @@
+package import AviaryCore
+
 /// Everything a server is told before it starts, under ZooKeeper's names.
 ///
 /// Defaults are ZooKeeper's. A value made by `ZooCfg` is within the ranges given here.
@@ -43,6 +45,17 @@ package struct ServerConfiguration: Sendable, Hashable {
     package var juteMaxBufferBytes = 0xfffff
     /// With more requests than this under way, the server stops reading from busy connections.
     package var globalOutstandingLimit = 1000
+    /// With so many under way it stops reading from all; 0: no limit.
+    package var requestThrottleMaxRequests = 0
+    /// A request that was not read for longer than this is refused (-127); 0: no limit.
+    package var throttledOpWaitMilliseconds = 0
+    /// Writes above this count as large; 0 or less: none does.
+    package var largeRequestThresholdBytes = -1
+    /// All large writes under way, at most; the connection of one more is closed.
+    package var largeRequestMaximumBytes = 104_857_600
+    package var connectionThrottle = ConnectionThrottleSettings()
+    /// How long a connection may take to ask for a session.
+    package var sessionlessTimeoutMilliseconds = 10_000
     /// What `4lw.commands.whitelist` allows.
     package var fourLetterWords = FourLetterWordWhitelist.words([])
 
@@ -65,10 +78,15 @@ package struct ServerConfiguration: Sendable, Hashable {
     package var extendedTypesEnabled = false
     /// Whether a write over a quota is refused instead of logged.
     package var enforceQuota = false
-    /// Whether every client may do everything.
-    package var skipACL = false
-    /// `user:hash` of the superuser, as the digest scheme makes it; nil: there is none.
-    package var superDigest: String?
+    /// How often containers and nodes with a time to live are looked through.
+    package var containerCheckIntervalMilliseconds = 60_000
+    /// How many of them are deleted in a minute, at most.
+    package var maximumContainersPerMinute = 10_000
+    /// After how long a container that never had a child is deleted; 0: never.
+    package var containerNeverUsedMilliseconds = 0
+    /// Whether the members may be changed while the server runs; no use to a standalone server.
+    package var reconfigEnabled = false
+    package var security = SecurityConfiguration()
     package var admin = AdminServerConfiguration()
 
     /// ZooKeeper's defaults for everything but what has none.

@@ -1,3 +1,5 @@
+import AviaryCore
+
 /// A key of `zoo.cfg` that Aviary acts on: where its value goes, and which values it may have.
 enum Setting: Sendable {
     typealias Field<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
@@ -5,6 +7,7 @@ enum Setting: Sendable {
     case number(Field<Int>, in: ClosedRange<Int>, of: String, example: Int)
     /// A number that is raised, with a warning, if it is too low.
     case raisedNumber(Field<Int>, atLeast: Int, example: Int)
+    case fraction(Field<Double>, example: String)
     case boolean(Field<Bool>)
     /// ZooKeeper reads some switches as `yes` and `no`, and takes `true` for no.
     case yesOrNo(Field<Bool>)
@@ -12,15 +15,19 @@ enum Setting: Sendable {
     case optionalText(Field<String?>, example: String)
     case directory(Field<String>, example: String)
     case whitelist
+    case digestAlgorithm
 
-    static let all: [String: Setting] = files.merging(clients) { first, _ in first }
-        .merging(others) { first, _ in first }
+    static let all: [String: Setting] = [clients, throttles, security, others].reduce(files) {
+        $0.merging($1) { first, _ in first }
+    }
 
     /// A value to show to an operator who gave none; nil: none is fine.
     var example: String? {
         switch self {
         case .number(_, _, _, let example), .raisedNumber(_, _, let example): "\(example)"
+        case .fraction(_, let example): example
         case .boolean: "true"
+        case .digestAlgorithm: "SHA-256"
         case .yesOrNo: "no"
         case .text(_, let example), .optionalText(_, let example), .directory(_, let example):
             example
@@ -85,14 +92,74 @@ enum Setting: Sendable {
             example: 60_000),
     ]
 
+    private static let throttles: [String: Setting] = [
+        "request_throttle_max_requests": .number(
+            \.requestThrottleMaxRequests, in: natural, of: "requests", example: 20_000),
+        "throttled_op_wait_time": .number(
+            \.throttledOpWaitMilliseconds, in: natural, of: "milliseconds", example: 10_000),
+        "largeRequestThreshold": .number(
+            \.largeRequestThresholdBytes, in: naturalOrMinusOne, of: "bytes", example: 100_000),
+        "largeRequestMaxBytes": .number(
+            \.largeRequestMaximumBytes, in: positive, of: "bytes", example: 104_857_600),
+        "nio.sessionlessCnxnTimeout": .number(
+            \.sessionlessTimeoutMilliseconds, in: positive, of: "milliseconds", example: 10_000),
+        "connection_throttle_tokens": .number(
+            \.connectionThrottle.tokens, in: natural, of: "tokens", example: 200),
+        "connection_throttle_fill_time": .number(
+            \.connectionThrottle.fillTimeMilliseconds, in: natural, of: "milliseconds",
+            example: 1),
+        "connection_throttle_fill_count": .number(
+            \.connectionThrottle.fillCount, in: natural, of: "tokens", example: 1),
+        "connection_throttle_freeze_time": .number(
+            \.connectionThrottle.freezeTimeMilliseconds, in: naturalOrMinusOne,
+            of: "milliseconds", example: 100),
+        "connection_throttle_drop_increase": .fraction(
+            \.connectionThrottle.dropIncrease, example: "0.02"),
+        "connection_throttle_drop_decrease": .fraction(
+            \.connectionThrottle.dropDecrease, example: "0.002"),
+        "connection_throttle_decrease_ratio": .fraction(
+            \.connectionThrottle.decreaseRatio, example: "0.1"),
+        "connection_throttle_weight_enabled": .boolean(\.connectionThrottle.isWeighted),
+        "connection_throttle_global_session_weight": .number(
+            \.connectionThrottle.globalSessionWeight, in: natural, of: "tokens", example: 3),
+        "connection_throttle_renew_session_weight": .number(
+            \.connectionThrottle.renewSessionWeight, in: natural, of: "tokens", example: 2),
+        "connection_throttle_local_session_weight": .number(
+            \.connectionThrottle.localSessionWeight, in: natural, of: "tokens", example: 1),
+    ]
+
+    private static let security: [String: Setting] = [
+        "skipACL": .yesOrNo(\.security.skipACL),
+        "DigestAuthenticationProvider.enabled": .boolean(\.security.digestEnabled),
+        "DigestAuthenticationProvider.digestAlg": .digestAlgorithm,
+        "DigestAuthenticationProvider.superDigest": .optionalText(
+            \.security.superDigest, example: "super:<base64 of the SHA-1 of super:password>"),
+        "java.security.auth.login.config": .optionalText(
+            \.security.jaasFile, example: "/etc/zookeeper/jaas.conf"),
+        "sasl.serverconfig": .text(\.security.jaasSection, example: "Server"),
+        "sasl.usersFile": .optionalText(
+            \.security.saslUsersFile, example: "/etc/aviary/users"),
+        "letAnySaslUserDoX": .optionalText(\.security.letAnySaslUserDoX, example: "anyone"),
+        "allowSaslFailedClients": .boolean(\.security.allowSaslFailedClients),
+        "sessionRequireClientSASLAuth": .boolean(\.security.sessionRequireClientSASLAuth),
+        "enforce.auth.enabled": .boolean(\.security.enforceAuthEnabled),
+        "enforce.auth.schemes": .optionalText(\.security.enforceAuthSchemes, example: "sasl"),
+        "ensembleAuthName": .optionalText(\.security.ensembleAuthName, example: "cluster-a"),
+    ]
+
     private static let others: [String: Setting] = [
+        "znode.container.checkIntervalMs": .number(
+            \.containerCheckIntervalMilliseconds, in: positive, of: "milliseconds",
+            example: 60_000),
+        "znode.container.maxPerMinute": .number(
+            \.maximumContainersPerMinute, in: positive, of: "nodes", example: 10_000),
+        "znode.container.maxNeverUsedIntervalMs": .number(
+            \.containerNeverUsedMilliseconds, in: natural, of: "milliseconds", example: 300_000),
+        "reconfigEnabled": .boolean(\.reconfigEnabled),
         "initLimit": .number(\.initLimit, in: natural, of: "ticks", example: 10),
         "syncLimit": .number(\.syncLimit, in: natural, of: "ticks", example: 5),
         "extendedTypesEnabled": .boolean(\.extendedTypesEnabled),
         "enforceQuota": .boolean(\.enforceQuota),
-        "skipACL": .yesOrNo(\.skipACL),
-        "DigestAuthenticationProvider.superDigest": .optionalText(
-            \.superDigest, example: "super:<base64 of the SHA-1 of super:password>"),
         "admin.enableServer": .boolean(\.admin.enableServer),
         "admin.serverAddress": .text(\.admin.serverAddress, example: "127.0.0.1"),
         "admin.serverPort": .number(\.admin.serverPort, in: port, of: "a port", example: 8080),

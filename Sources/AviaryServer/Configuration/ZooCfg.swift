@@ -64,6 +64,15 @@ private struct Reading {
             try apply(setting, entry)
         } else if entry.key.hasPrefix("server.") {
             try takeServer(entry)
+        } else if entry.key == "superUser" || entry.key.hasPrefix("superUser.") {
+            configuration.security.superUsers.append(entry.value)
+        } else if entry.key.hasPrefix("authProvider.") {
+            takeProvider(entry)
+        } else if Self.needingTLS.contains(entry.key) && entry.value != "false" {
+            throw refusal(
+                entry,
+                "asks for TLS, which Aviary does not have yet; take the line out, and keep "
+                    + "the port on a network that is trusted")
         } else if entry.key == "dynamicConfigFile" {
             throw refusal(entry, "names the members of an ensemble; \(noEnsembles)")
         } else if InertKeys.contains(entry.key) {
@@ -85,6 +94,12 @@ private struct Reading {
             let given = try number(entry, 0...Int(Int32.max), "a whole number", example)
             configuration[keyPath: field] = max(given, least)
             if given < least { warn(entry, "is raised from \(given) to \(least), the least") }
+        case .fraction(let field, let example):
+            guard let value = Double(entry.value), (0...1).contains(value) else {
+                throw refusal(
+                    entry, "is not a number from 0 to 1; write it as in \(entry.key)=\(example)")
+            }
+            configuration[keyPath: field] = value
         case .boolean(let field):
             configuration[keyPath: field] = try choice(entry, yes: "true", no: "false")
         case .yesOrNo(let field):
@@ -97,6 +112,24 @@ private struct Reading {
             configuration[keyPath: field] = entry.value.withoutSlashesAtEnd
         case .whitelist:
             configuration.fourLetterWords = FourLetterWordWhitelist(commaSeparated: entry.value)
+        case .digestAlgorithm:
+            guard let algorithm = DigestAlgorithm(javaName: entry.value) else {
+                let known = DigestAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+                throw refusal(entry, "is not a digest that is known; write one of \(known)")
+            }
+            configuration.security.digestAlgorithm = algorithm
+        }
+    }
+
+    private static let needingTLS: Set<String> = [
+        "secureClientPort", "sslQuorum", "client.portUnification",
+    ]
+
+    private mutating func takeProvider(_ entry: PropertiesText.Entry) {
+        if let provider = SecurityConfiguration.Provider(rawValue: entry.value) {
+            configuration.security.providers.insert(provider)
+        } else {
+            warn(entry, "names a provider that Aviary does not have; its identities match nobody")
         }
     }
 
@@ -122,6 +155,9 @@ extension Reading {
         if configuration.dataLogDir.isEmpty { configuration.dataLogDir = configuration.dataDir }
         try finishClientAddress()
         try finishSessionTimeouts()
+        if let mistake = configuration.security.mistakeInRequiredSchemes {
+            throw ConfigurationError(file: file, line: nil, reason: mistake)
+        }
         if configuration.admin.enableServer, let line = lines["admin.enableServer"] {
             warn(line, "admin.enableServer", "is on, but the admin server is not there yet")
         }

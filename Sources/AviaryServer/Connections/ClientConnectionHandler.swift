@@ -18,11 +18,11 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// Whether the first four bytes are still to be looked at.
     private var isFresh = true
     private var isClosing = false
-    /// A read was asked for while the client did not take what it is sent.
+    /// A read was asked for when none was to be made.
     private var hasHeldRead = false
     private var needsFlush = false
-    /// Frames are pending that were not taken because their replies would be too many at once.
-    private var hasMore = false
+    /// What the core said last.
+    private var next = ServerCore.Outbox.Next.read
 
     init(host: Host, words: FourLetterWords) {
         self.host = host
@@ -67,9 +67,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
             pending.writeBuffer(&bytes)
         }
         if isFresh {
-            guard pending.readableBytes >= 4 else { return }
+            guard let isWord = takeWord() else { return }
             isFresh = false
-            if answerWord() { return }
+            if isWord { return }
         }
         takePending(context)
     }
@@ -77,12 +77,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// Hands the core what is pending, for as long as the client takes the replies.
     private func takePending(_ context: ChannelHandlerContext) {
         guard let id else { return }
-        repeat {
-            let result = host.receive(&pending, on: id)
-            hasMore = result.hasMore
-            write(result.outbox.bytes)
-            if result.outbox.close { close() }
-        } while hasMore && isWritable
+        repeat { take(host.receive(&pending, on: id)) } while next == .takeMore && isWritable
         if pending.readableBytes == 0 { pending = ByteBuffer() }
     }
 
@@ -93,7 +88,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     /// A client that does not read its replies is not read from either.
     func read(context: ChannelHandlerContext) {
-        if isWritable && !hasMore {
+        if isWritable && next == .read {
             context.read()
         } else {
             hasHeldRead = true
@@ -101,15 +96,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if isWritable {
-            if let id { send(host.takeOutbox(of: id)) }
-            if hasMore { takePending(context) }
-            flush()
-        }
-        if isWritable && !hasMore && hasHeldRead {
-            hasHeldRead = false
-            context.read()
-        }
+        if isWritable, let id { send(host.takeOutbox(of: id)) }
         context.fireChannelWritabilityChanged()
     }
 
@@ -129,9 +116,20 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     /// On the loop: what the core has for this client, from whichever thread.
     func send(_ outbox: ServerCore.Outbox) {
-        write(outbox.bytes)
-        if outbox.close { close() }
+        take(outbox)
+        guard let context else { return }
+        if next == .takeMore && isWritable { takePending(context) }
         flush()
+        if hasHeldRead && next == .read && isWritable {
+            hasHeldRead = false
+            context.read()
+        }
+    }
+
+    private func take(_ outbox: ServerCore.Outbox) {
+        next = outbox.next
+        write(outbox.bytes)
+        if next == .close { close() }
     }
 
     private func write(_ bytes: ByteBuffer) {
@@ -163,11 +161,15 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private var closeLimit: Scheduled<Void>?
     private static let longestClose = TimeAmount.seconds(5)
 
-    /// - Returns: whether the connection was one for a four letter word.
-    private func answerWord() -> Bool {
-        guard let word = pending.getString(at: pending.readerIndex, length: 4),
+    /// - Returns: whether the connection was one for a four letter word; nil if that cannot be told
+    ///   yet.
+    private func takeWord() -> Bool? {
+        guard let word = pending.getString(at: pending.readerIndex, length: 4) else { return nil }
+        let mask = pending.getInteger(at: pending.readerIndex + 4, as: Int64.self)
+        if word == "stmk" && mask == nil { return nil }
+        guard
             let answer = words.answer(
-                to: word, host: host, port: context?.localAddress?.port ?? 0)
+                to: word, mask: mask, host: host, port: context?.localAddress?.port ?? 0)
         else { return false }
         write(ByteBuffer(string: answer))
         close()
@@ -177,6 +179,6 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
 extension RemoteAddress {
     init(_ address: SocketAddress?) {
-        self.init(host: ByteString(address?.ipAddress ?? ""), port: address?.port ?? 0)
+        self.init(ipAddress: address?.ipAddress ?? "", port: address?.port ?? 0)
     }
 }

@@ -1,13 +1,16 @@
 import AviaryCore
 import AviaryWire
+import Synchronization
 
 /// The four letter words, answered on the client port in place of a handshake.
 ///
 /// Source: org.apache.zookeeper.server.command, ZooKeeper 3.9.5, whose text monitoring reads.
-struct FourLetterWords: Sendable {
+final class FourLetterWords: Sendable {
     private let whitelist: FourLetterWordWhitelist
     private let configuration: ConfigurationText
     private let startedAt: Int64
+    /// What `stmk` set. Nothing is traced by it; 306 is Apache's at rest.
+    private let traceMask = Mutex<Int64>(306)
 
     init(whitelist: FourLetterWordWhitelist, configuration: ConfigurationText) {
         self.whitelist = whitelist
@@ -21,7 +24,9 @@ struct FourLetterWords: Sendable {
     ]
 
     /// The whole answer, or nil if this is no word but the beginning of a frame.
-    func answer(to word: String, host: Host, port: Int) -> String? {
+    ///
+    /// - Parameter mask: what follows `stmk`.
+    func answer(to word: String, mask: Int64?, host: Host, port: Int) -> String? {
         guard Self.known.contains(word) else { return nil }
         guard whitelist.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
@@ -40,12 +45,13 @@ struct FourLetterWords: Sendable {
         case "wchc": return watchesBySession(host)
         case "dirs": return configuration.directories
         case "envi": return configuration.environment(version: AviaryVersion.zooKeeperText)
-        // There is no trace mask to show or to set; 306 is Apache's at rest.
-        case "gtmk", "stmk": return "306"
-        // Kept by Apache for every 128th transaction; without them the list is empty.
-        case "hash": return ""
+        case "stmk":
+            if let mask { traceMask.withLock { $0 = mask } }
+            return "\(traceMask.withLock { $0 })"
+        case "gtmk": return "\(traceMask.withLock { $0 })"
+        case "hash": return digests(host)
         case "srst":
-            host.enter { core, _, _ in core.resetStatistics() }
+            host.resetStatistics()
             return "Server stats reset.\n"
         case "crst":
             host.enter { core, _, _ in core.resetConnectionStatistics() }
@@ -162,61 +168,27 @@ struct FourLetterWords: Sendable {
         }.joined() + "\n"
     }
 
-    // MARK: mntr
+    // MARK: mntr, hash
 
     private func monitor(_ host: Host) -> String {
-        var lines = ["zk_version\t\(AviaryVersion.zooKeeperText)", "zk_server_state\tstandalone"]
-        let (values, now) = host.enter { core, _, now in (core.monitorValues, now) }
-        lines += values.map { "zk_\($0.key)\t\($0.value)" }
-        lines.append("zk_uptime\t\(now.monotonicMilliseconds - startedAt)")
-        lines += configuration.fileDescriptors.map { "zk_\($0.key)\t\($0.value)" }
-        return lines.joined(separator: "\n") + "\n"
-    }
-}
-
-extension ServerCore {
-    /// What `mntr` shows of the core, by ZooKeeper's names.
-    fileprivate var monitorValues: [(key: String, value: String)] {
-        let s = statistics
-        var values: [(key: String, value: String)] = [
-            ("avg_latency", s.latency.average.javaText),
-            ("min_latency", "\(s.latency.minimum)"),
-            ("max_latency", "\(s.latency.maximum)"),
-            ("packets_received", "\(s.packetsReceived)"),
-            ("packets_sent", "\(s.packetsSent)"),
-            ("num_alive_connections", "\(connectionCount)"),
-            ("outstanding_requests", "\(outstandingCount)"),
-            ("znode_count", "\(znodeCount)"),
-            ("watch_count", "\(watches.count)"),
-            ("ephemerals_count", "\(tree.ephemeralCount)"),
-            ("approximate_data_size", "\(tree.approximateDataSize)"),
-            ("global_sessions", "\(sessionCount)"),
-            ("local_sessions", "0"),
-            ("bytes_received_count", "\(s.bytesReceived)"),
-            ("connection_request_count", "\(s.connectionRequests)"),
-            ("connection_rejected", "\(s.connectionsRejected)"),
-            ("connection_drop_count", "\(s.connectionsDropped)"),
-            ("connection_revalidate_count", "\(s.revalidations)"),
-            ("sessionless_connections_expired", "\(s.sessionlessConnectionsExpired)"),
-            ("stale_sessions_expired", "\(s.sessionsExpired)"),
-            ("unsuccessful_handshake", "\(s.unsuccessfulHandshakes)"),
-            ("auth_failed_count", "\(s.authFailures)"),
-            ("digest_mismatches_count", "\(s.digestMismatches)"),
-            ("proposal_count", "\(s.proposals)"),
-            ("commit_count", "\(s.commits)"),
-            ("last_client_response_size", "\(s.responseBytes.last)"),
-            ("min_client_response_size", "\(s.responseBytes.minimum)"),
-            ("max_client_response_size", "\(s.responseBytes.maximum)"),
-        ]
-        for (name, summary) in [("readlatency", s.readLatency), ("updatelatency", s.updateLatency)]
-        {
-            values += [
-                ("avg_\(name)", summary.average.javaText), ("min_\(name)", "\(summary.minimum)"),
-                ("max_\(name)", "\(summary.maximum)"), ("cnt_\(name)", "\(summary.count)"),
-                ("sum_\(name)", "\(summary.sum)"),
-            ]
+        var text = MonitorText()
+        text.add("version", AviaryVersion.zooKeeperText)
+        text.add("server_state", "standalone")
+        let now = host.enter { core, _, now in
+            text.add(core)
+            return now
         }
-        return values
+        text.add("uptime", now.monotonicMilliseconds - startedAt)
+        text.add(host.diskStatistics)
+        for (key, value) in configuration.fileDescriptors { text.add(key, value) }
+        text.addIdle()
+        return text.text
+    }
+
+    private func digests(_ host: Host) -> String {
+        host.enter { core, _, _ in core.digests }.map { zxid, digest in
+            String(zxid.rawValue, radix: 16) + ": \(digest)\n"
+        }.joined()
     }
 }
 
@@ -250,13 +222,5 @@ extension OpCode {
         case .closeSession: "CLOS"
         case .notification, .auth, .sasl, .error: "NA"
         }
-    }
-}
-
-extension Double {
-    /// Four decimals at most, one at least, as Java prints them.
-    var javaText: String {
-        let scaled = (self * 10_000).rounded() / 10_000
-        return "\(scaled)"
     }
 }

@@ -9,6 +9,7 @@ struct DataDirectory: ~Copyable {
     let snapshots: SnapshotStore<PosixFiles>
     /// Transactions that were replayed.
     let replayed: Int
+    let statistics: DiskStatistics
     /// What was out of the ordinary.
     let notes: [String]
 
@@ -26,7 +27,11 @@ struct DataDirectory: ~Copyable {
         settings.extendedTypes = configuration.extendedTypesEnabled
         settings.trustsEmpty = configuration.snapshotTrustEmpty
         var recovery = Recovery(settings)
+        let start = Clock.now.monotonicMilliseconds
         let tree = try recovery.recover(snapshots: &dataFiles, logs: &logFiles)
+        var statistics = DiskStatistics()
+        statistics.recoveryTime.add(Clock.now.monotonicMilliseconds - start)
+        statistics.transactionsLoaded.add(Int64(recovery.replayed))
         var store = SnapshotStore(
             files: dataFiles, logFiles: try PosixFiles(directory: logPath))
         // A log without a snapshot is not believed, so there is one before the first entry.
@@ -36,6 +41,7 @@ struct DataDirectory: ~Copyable {
             sizeLimitBytes: max(0, configuration.txnLogSizeLimitKiB) << 10,
             lastZxid: tree.lastProcessedZxid)
         snapshots = store
+        self.statistics = statistics
         replayed = recovery.replayed
         notes = recovery.notes
         self.tree = tree

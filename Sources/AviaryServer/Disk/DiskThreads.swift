@@ -17,6 +17,7 @@ final class DiskThreads: Sendable {
     /// How many snapshots a purge leaves; nil keeps everything.
     private let snapshotsToKeep: Int?
     private let slowSyncMilliseconds: Int64
+    private let measured: Mutex<DiskStatistics>
     private let logger: Logger
     /// What to do when nothing more can be made durable.
     private let failed: @Sendable (StorageError) -> Void
@@ -24,7 +25,7 @@ final class DiskThreads: Sendable {
     init(
         log: consuming sending TransactionLog<PosixFiles>,
         snapshots: consuming sending SnapshotStore<PosixFiles>,
-        _ configuration: ServerConfiguration, logger: Logger,
+        _ configuration: ServerConfiguration, statistics: DiskStatistics, logger: Logger,
         failed: @escaping @Sendable (StorageError) -> Void
     ) {
         self.log = Mutex(log)
@@ -32,11 +33,16 @@ final class DiskThreads: Sendable {
         let purges = configuration.autopurgePurgeIntervalHours > 0
         snapshotsToKeep = purges ? configuration.autopurgeSnapRetainCount : nil
         slowSyncMilliseconds = Int64(configuration.fsyncWarningThresholdMilliseconds)
+        measured = Mutex(statistics)
         self.logger = logger
         self.failed = failed
         logThread.start()
         snapshotThread.start()
     }
+
+    var statistics: DiskStatistics { measured.withLock { $0 } }
+
+    func resetStatistics() { measured.withLock { $0 = DiskStatistics() } }
 
     /// Waits for what is being written.
     func stop() async throws {
@@ -68,12 +74,14 @@ final class DiskThreads: Sendable {
     ) throws(StorageError) -> Zxid? {
         try log.withLock { log throws(StorageError) in
             var last: Zxid?
+            var appended = 0
             for order in orders {
                 switch order {
                 case .append(let proposal):
                     try log.append(
                         zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
                     last = proposal.zxid
+                    appended += 1
                 case .rollLog: try log.roll()
                 case .writeSnapshot(let snapshot): write(snapshot, host)
                 }
@@ -81,6 +89,11 @@ final class DiskThreads: Sendable {
             let start = Clock.now.monotonicMilliseconds
             try log.flush()
             let taken = Clock.now.monotonicMilliseconds - start
+            measured.withLock { measured in
+                measured.syncTimes.add(taken)
+                measured.batchSizes.add(Int64(appended))
+                if taken > slowSyncMilliseconds { measured.slowSyncs += 1 }
+            }
             if taken > slowSyncMilliseconds {
                 logger.warning(
                     "the sync of the log was slow", metadata: ["milliseconds": "\(taken)"])
@@ -93,13 +106,17 @@ final class DiskThreads: Sendable {
         snapshotThread.submit { state in
             guard case .active = state else { return }
             self.snapshots.withLock { store in
+                let start = Clock.now.monotonicMilliseconds
                 do throws(StorageError) {
                     try store.write(snapshot)
+                    let taken = Clock.now.monotonicMilliseconds - start
+                    self.measured.withLock { $0.snapshotTimes.add(taken) }
                     self.logger.debug("snapshot written", metadata: ["zxid": "\(snapshot.zxid)"])
                     if let keeping = self.snapshotsToKeep {
                         try store.purge(keeping: keeping)
                     }
                 } catch {
+                    self.measured.withLock { $0.snapshotErrors += 1 }
                     self.logger.error("snapshot failed", metadata: ["error": "\(error)"])
                 }
             }

@@ -17,5 +17,7 @@ package enum ZooKeeperError: Int32, Error, Sendable {
     case authFailed = -115
     case noWatcher = -121
     case reconfigDisabled = -123
+    case sessionClosedRequireAuth = -124
     case quotaExceeded = -125
+    case throttledOp = -127
 }

@@ -36,6 +36,11 @@ package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
         bytes[((parentLength ?? -1) + 1)...]
     }
 
+    /// The name of the node below the root that this path leads through.
+    package var topName: ArraySlice<UInt8> {
+        bytes.dropFirst().prefix { $0 != UInt8(ascii: "/") }
+    }
+
     package func child(_ name: some Collection<UInt8>) -> Path {
         var path = bytes
         if path != [UInt8(ascii: "/")] { path.append(UInt8(ascii: "/")) }

@@ -1,11 +1,12 @@
 import Glibc
 
-struct TextFileError: Error {
-    var reason: String
+/// Why a file cannot be used; reads on from the file's name.
+package struct TextFileError: Error {
+    package var reason: String
 }
 
 /// Reads a whole file of UTF-8 text, of at most a mebibyte: it is a configuration, not data.
-func readTextFile(_ path: String) throws(TextFileError) -> String {
+package func readTextFile(_ path: String) throws(TextFileError) -> String {
     let limit = 1 << 20
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw TextFileError(reason: "cannot be opened: \(lastError)") }
@@ -28,18 +29,6 @@ func readTextFile(_ path: String) throws(TextFileError) -> String {
         throw TextFileError(reason: "is not UTF-8 text; save it as UTF-8")
     }
     return text
-}
-
-func writeToStandardError(_ text: String) { write(text, to: STDERR_FILENO) }
-
-/// At once, also into a file or a pipe.
-func writeToStandardOutput(_ text: String) { write(text, to: STDOUT_FILENO) }
-
-private func write(_ text: String, to descriptor: CInt) {
-    var text = text
-    text.withUTF8 { bytes in
-        _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-    }
 }
 
 private var lastError: String {
