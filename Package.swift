@@ -57,13 +57,15 @@ let package = Package(
         .target(
             name: "AviaryServer",
             dependencies: [
-                "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", nioCore, nioPosix, logging,
-                crypto, lifecycle, signals,
+                "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", "CMalloc", nioCore, nioPosix,
+                logging, crypto, lifecycle, signals,
             ], swiftSettings: strict),
         .executableTarget(
             name: "aviary", dependencies: ["AviaryServer", arguments, logging, lifecycle],
             swiftSettings: strict),
 
+        // What of glibc's allocator Swift does not see.
+        .target(name: "CMalloc"),
         // Counts allocations; linked into tests only.
         .target(name: "CAllocationCounter"),
         .testTarget(

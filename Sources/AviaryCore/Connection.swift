@@ -59,6 +59,8 @@ struct Connection: Sendable {
     private(set) var waitingCost = 0
     /// Whole frames are left with the driver, because enough is outstanding or to be sent.
     var hasFrames = false
+    /// How large the first of them is.
+    var leftFrameBytes = 0
     /// In `ServerCore.held`.
     var isHeld = false
     /// Since when frames are left because of the throttle, in monotonic milliseconds.
@@ -122,6 +124,9 @@ package struct ConnectionStatistics: Sendable {
 struct ConnectionTable: Sendable {
     private var slots: ContiguousArray<Connection> = []
     private var vacant: [UInt32] = []
+    /// With so many vacant slots the last ones are given back, if they are among them.
+    private var giveBackAt = slotsKept
+    private var lastGeneration: UInt32 = 0
     private(set) var count = 0
     /// How many come from each address.
     private var countsByHost: [ByteString: Int] = [:]
@@ -131,12 +136,13 @@ struct ConnectionTable: Sendable {
     mutating func add(remote: RemoteAddress, at now: Now) -> ConnectionID {
         count += 1
         countsByHost[remote.host, default: 0] += 1
+        lastGeneration &+= 1
         if let slot = vacant.popLast() {
-            let id = slots[Int(slot)].id
+            let id = ConnectionID(slot: slot, generation: lastGeneration)
             slots[Int(slot)] = Connection(id: id, remote: remote, at: now)
             return id
         }
-        let id = ConnectionID(slot: UInt32(slots.count), generation: 0)
+        let id = ConnectionID(slot: UInt32(slots.count), generation: lastGeneration)
         slots.append(Connection(id: id, remote: remote, at: now))
         return id
     }
@@ -144,13 +150,28 @@ struct ConnectionTable: Sendable {
     mutating func remove(_ id: ConnectionID) {
         guard contains(id) else { return }
         let remote = slots[Int(id.slot)].remote
-        let next = ConnectionID(slot: id.slot, generation: id.generation &+ 1)
-        slots[Int(id.slot)] = Connection(id: next, remote: remote, at: nil)
+        let nobody = RemoteAddress(host: "", port: 0)
+        slots[Int(id.slot)] = Connection(id: id, remote: nobody, at: nil)
         vacant.append(id.slot)
         count -= 1
+        giveBack()
         let left = count(from: remote.host) - 1
         countsByHost[remote.host] = left == 0 ? nil : left
     }
+
+    /// After a crowd has gone, the slots behind the last one in use go too.
+    private mutating func giveBack() {
+        guard vacant.count >= giveBackAt else { return }
+        let used = (slots.lastIndex { $0.phase != .vacant } ?? -1) + 1
+        // One that is in use near the end is not looked for again before many more are free.
+        giveBackAt = min(slots.count, vacant.count + max(Self.slotsKept, slots.count / 8))
+        if used > slots.count / 2 { return }
+        giveBackAt = Self.slotsKept
+        slots = ContiguousArray(slots.prefix(used))
+        vacant = vacant.filter { $0 < used }
+    }
+
+    private static let slotsKept = 1024
 
     func contains(_ id: ConnectionID) -> Bool {
         Int(id.slot) < slots.count && slots[Int(id.slot)].id == id

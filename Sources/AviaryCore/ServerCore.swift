@@ -44,6 +44,9 @@ package struct ServerCore: ~Copyable, Sendable {
     /// The tree's digest after every 128th transaction, the newest last.
     package internal(set) var digests: [(zxid: Zxid, digest: UInt64)] = []
 
+    /// What the requests of this socket read have cost; see `ServerSettings.maximumTurnWork`.
+    var turnWork = 0
+
     // Reused so that a request allocates nothing.
     var events: [WatchEvent] = []
     var firedSlots: [UInt32] = []
@@ -74,7 +77,7 @@ package struct ServerCore: ~Copyable, Sendable {
     ) {
         self.settings = settings
         self.authentication = authentication
-        access = AccessControl(isOff: settings.skipACL, authentication)
+        access = AccessControl(settings, authentication)
         frames = FrameDecoder(maximumLength: settings.maximumFrameLength)
         watches = WatchTable(hashSeed: randomSeed)
         snapshotPolicy = SnapshotPolicy(settings: settings, seed: randomSeed)

@@ -34,18 +34,27 @@ package struct ServerSettings: Sendable {
     package var largeRequestMaximumBytes = 104_857_600
     package var connectionThrottle = ConnectionThrottleSettings()
     /// Identities of one connection, and their bytes; one more is refused.
-    package var maximumIdentities = 1000
+    package var maximumIdentities = 100
     package var maximumIdentityBytes = 1 << 20
     /// Requests of one connection that wait, and what their replies will take, in bytes: above, it is
     /// not read.
-    package var maximumWaitingBytes = 16 << 20
+    package var maximumWaitingBytes = 8 << 20
     /// The same for all connections together.
-    package var maximumOutstandingBytes = 512 << 20
+    package var maximumOutstandingBytes = 128 << 20
     /// Replies that one socket read may bring about before the next frame has to wait for them to
     /// be sent: small requests can have large replies.
     package var maximumReplyBatchBytes = 1 << 20
-    /// Replies and events that a client has not read yet; above, its connection is closed.
-    package var maximumOutboxBytes = 64 << 20
+    /// The work that one socket read may bring about before others get their turn, in hundreds of
+    /// nanoseconds or so.
+    package var maximumTurnWork = 20_000
+    /// Replies and events that a client has not read yet; above, its connection is closed. A multiRead
+    /// that would take more is refused.
+    package var maximumOutboxBytes = 32 << 20
+    /// Entries of one access control list; a longer one is invalid.
+    package var maximumACLEntries = 1024
+    /// What a transaction takes in the log; a request that would take more is refused, since Apache
+    /// reads no more than twice `jute.maxbuffer`.
+    package var maximumTransactionBytes = 2 * 0xf_ffff
     /// How often containers and TTL nodes are looked through (`znode.container.checkIntervalMs`).
     package var containerCheckIntervalMilliseconds: Int64 = 60_000
     /// How many of them are deleted in a minute (`znode.container.maxPerMinute`).

@@ -23,6 +23,8 @@ final class Host: Sendable {
         /// The loop of each connection, by slot.
         var loops: [UInt8] = []
         var timerDue: Int64?
+        /// The last deadline was given more time.
+        var hasWaited = false
         var isStopped = false
     }
 
@@ -250,12 +252,25 @@ final class Host: Sendable {
         loops[0].scheduleTask(in: .milliseconds(delay)) { self.timerFired() }
     }
 
+    private static let lateMilliseconds: Int64 = 500
+    private static let graceMilliseconds: Int64 = 200
+
     private func timerFired() {
-        let isStopped = state.withLock { state in
-            state.timerDue = nil
-            return state.isStopped
+        let now = Clock.now.monotonicMilliseconds
+        let (isStopped, isLate) = state.withLock { state in
+            let late = now - (state.timerDue ?? now)
+            let isLate = late > Self.lateMilliseconds && !state.hasWaited
+            state.hasWaited = isLate
+            state.timerDue = isLate ? now + Self.graceMilliseconds : nil
+            return (state.isStopped, isLate)
         }
         if isStopped { return }
+        if isLate {
+            // The process was stopped, or starved. What clients sent meanwhile is heard first, or
+            // their sessions would expire while their pings lie in the sockets.
+            logger.warning("the server was held up; sessions get time to be heard")
+            return scheduleTimer(now + Self.graceMilliseconds)
+        }
         enter { core, effects, now in core.step(.deadlinePassed, at: now, into: &effects) }
     }
 }

@@ -23,7 +23,7 @@ package struct Server: Sendable {
         _ configuration: ServerConfiguration, logger: Logger,
         failed: @escaping @Sendable (StorageError) -> Void
     ) async throws(LaunchError) -> Server {
-        raiseFileLimit()
+        let fileLimit = raiseFileLimit()
         let authentication: Authentication
         do throws(ConfigurationError) {
             authentication = try Authentication(configuration.security)
@@ -39,7 +39,7 @@ package struct Server: Sendable {
         for note in data.notes { logger.warning("recovery", metadata: ["note": "\(note)"]) }
         let replayed = data.replayed
         let core = ServerCore(
-            settings: configuration.coreSettings, tree: data.tree,
+            settings: configuration.coreSettings(fileLimit: fileLimit), tree: data.tree,
             authentication: authentication,
             randomSeed: .random(in: 1...UInt64.max), at: Clock.now)
         let disk = DiskThreads(
@@ -52,6 +52,10 @@ package struct Server: Sendable {
         host.enter { core, effects, now in
             core.step(.started, at: now, into: &effects)
             if replayed > 0 { core.orderSnapshot(into: &effects) }
+        }
+        let interval = TimeAmount.seconds(Memory.intervalSeconds)
+        group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            disk.tidyMemory()
         }
         do {
             let channel = try await listen(configuration, on: group, host)
@@ -130,27 +134,38 @@ package struct Server: Sendable {
     private static var loopCount: Int { max(1, System.coreCount - 1) }
 
     /// Each client takes a descriptor, and the soft limit is often 1024.
-    private static func raiseFileLimit() {
+    ///
+    /// - Returns: how many descriptors there may be.
+    private static func raiseFileLimit() -> Int {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
-        guard unsafe getrlimit(resource, &limit) == 0 else { return }
+        guard unsafe getrlimit(resource, &limit) == 0 else { return .max }
+        let before = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
-        unsafe setrlimit(resource, &limit)
+        let isRaised = unsafe setrlimit(resource, &limit) == 0
+        return Int(clamping: isRaised ? limit.rlim_cur : before)
     }
 }
 
 extension ServerConfiguration {
+    /// For the log, the snapshots, the loops and what an administrator looks at.
+    private static let reservedDescriptors = 64
+
     var listenText: String { "\(clientPortAddress ?? "0.0.0.0"):\(clientPort)" }
 
     /// What of the configuration decides how the core behaves.
-    var coreSettings: ServerSettings {
+    ///
+    /// - Parameter fileLimit: how many descriptors there may be. Some are kept for the data.
+    func coreSettings(fileLimit: Int) -> ServerSettings {
         var settings = ServerSettings()
         settings.tickTimeMilliseconds = Int64(tickTimeMilliseconds)
         settings.minimumSessionTimeoutMilliseconds = Int32(clamping: minSessionTimeoutMilliseconds)
         settings.maximumSessionTimeoutMilliseconds = Int32(clamping: maxSessionTimeoutMilliseconds)
         settings.maximumFrameLength = juteMaxBufferBytes
+        settings.maximumTransactionBytes = 2 * juteMaxBufferBytes
         settings.maxClientCnxns = maxClientCnxns
-        settings.maxCnxns = maxCnxns
+        let reserve = max(1, fileLimit - Self.reservedDescriptors)
+        settings.maxCnxns = maxCnxns > 0 ? min(maxCnxns, reserve) : reserve
         settings.snapCount = snapCount
         settings.snapSizeLimitBytes = max(0, snapSizeLimitKiB) << 10
         settings.extendedTypes = extendedTypesEnabled

@@ -92,7 +92,8 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
         try files.write(bytes.readableBytesSpan, to: segment.name, at: segment.position)
         try files.sync(segment.name)
         segment.position = end
-        bytes.clear(minimumCapacity: min(bytes.capacity, Self.keptByteCount))
+        // `clear` alone would keep whatever a storm once needed.
+        if bytes.capacity > Self.keptByteCount { bytes = ByteBuffer() } else { bytes.clear() }
         swap(&bytes, &pending)
     }
 

@@ -62,7 +62,6 @@ private func parse(
             "enforce.auth.enabled=true", "enforce.auth.schemes=digest",
             "DigestAuthenticationProvider.enabled=false",
         ],
-        ["sessionRequireClientSASLAuth=true"],
         ["secureClientPort=2281"],
         ["sslQuorum=true"],
         ["DigestAuthenticationProvider.digestAlg=CRC32"],
@@ -81,6 +80,15 @@ private func parse(
             warnings == [
                 "zoo.cfg:3: authProvider.1 names a provider that Aviary does not have; its "
                     + "identities match nobody"
+            ])
+    }
+
+    @Test func `requiring SASL without users is warned about`() throws {
+        let warnings = try parse("sessionRequireClientSASLAuth=true").warnings
+        #expect(
+            warnings == [
+                "zoo.cfg:3: sessionRequireClientSASLAuth asks for SASL, and no client can do it; "
+                    + "name the users' file with java.security.auth.login.config or sasl.usersFile"
             ])
     }
 

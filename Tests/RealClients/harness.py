@@ -7,6 +7,7 @@ import atexit
 import importlib
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -69,9 +70,16 @@ def optional(module):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
+    """A port for a server that may be down for a while. It is below those that the system gives to
+    clients: a client's connection may have such a port, even one to the server that is down."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as listener:
+            try:
+                listener.bind(('', port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition, seconds=15.0, what='the condition'):

@@ -25,7 +25,7 @@ class WireTests(harness.ServerCase):
 
     def test_every_recorded_exchange_is_answered_as_recorded(self):
         replay = harness.FIXTURES / 'client-wire' / 'replay.py'
-        command = [sys.executable, str(replay), self.server.hosts, '-v']
+        command = [sys.executable, str(replay), self.server.hosts, '-v', '--strict-zxid']
         run = subprocess.run(command, capture_output=True, text=True, timeout=140)
         passed = set(re.findall(r'^ok   (\S+)$', run.stdout, re.M))
         reports = dict(re.findall(r'^FAIL (\S+): (.*?)(?=^ok   |^FAIL |^\d+ passed)', run.stdout,

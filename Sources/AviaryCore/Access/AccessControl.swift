@@ -9,8 +9,15 @@ struct AccessControl: Sendable {
     private let hasDigest: Bool
     private let sasl: SASLPolicy
 
-    init(isOff: Bool, _ authentication: Authentication) {
-        self.isOff = isOff
+    /// `ServerSettings.maximumACLEntries`.
+    private let maximumEntries: Int
+    /// What a list may take in the log: half a transaction's share.
+    private let maximumBytes: Int
+
+    init(_ settings: ServerSettings, _ authentication: Authentication) {
+        isOff = settings.skipACL
+        maximumEntries = settings.maximumACLEntries
+        maximumBytes = settings.maximumTransactionBytes / 2
         hasDigest = authentication.digest != nil
         sasl = authentication.sasl
     }
@@ -45,7 +52,7 @@ struct AccessControl: Sendable {
     func stored(
         _ list: [ACL]?, for identities: [Identity]
     ) throws(ZooKeeperError) -> [ACL] {
-        guard let list, !list.isEmpty else { throw .invalidACL }
+        guard let list, (1...maximumEntries).contains(list.count) else { throw .invalidACL }
         if list == ACL.openToAll { return list }
         var result: [ACL] = []
         for entry in Self.withoutRepetition(list) {
@@ -75,13 +82,15 @@ struct AccessControl: Sendable {
             default: throw .invalidACL
             }
         }
-        return Self.withoutRepetition(result)
+        result = Self.withoutRepetition(result)
+        let bytes = result.reduce(0) { $0 + $1.byteCount }
+        guard result.count <= maximumEntries, bytes <= maximumBytes else { throw .invalidACL }
+        return result
     }
 
     private static func withoutRepetition(_ list: [ACL]) -> [ACL] {
-        var result: [ACL] = []
-        for entry in list where !result.contains(entry) { result.append(entry) }
-        return result
+        var seen: Set<ACL> = []
+        return list.filter { seen.insert($0).inserted }
     }
 
     /// One colon, with something after it.

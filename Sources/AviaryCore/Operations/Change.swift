@@ -97,6 +97,7 @@ extension ServerCore {
         var parts: [Txn.Part] = []
         parts.reserveCapacity(request.operations.count)
         var hasFailed = false
+        var bytes = 0
         for operation in request.operations {
             if hasFailed {
                 let code = ZooKeeperError.runtimeInconsistency.rawValue
@@ -105,6 +106,8 @@ extension ServerCore {
             }
             do throws(ZooKeeperError) {
                 let txn = try prepare(operation, for: asker)
+                bytes += txn.approximateByteCount
+                if bytes > settings.maximumTransactionBytes { throw .marshallingError }
                 parts.append(Txn.Part(type: operation.opCode, txn: txn))
             } catch {
                 hasFailed = true

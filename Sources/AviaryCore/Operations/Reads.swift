@@ -46,7 +46,9 @@ extension ServerCore {
             let path = try decode(PathRequest.self, from: &reader).path
             guard let path else { throw .marshallingError }
             let id = try readable(path.bytes.raw, on: slot)
-            reply.writeInteger(Int32(truncatingIfNeeded: tree.descendantCount(of: id)))
+            let count = tree.descendantCount(of: id)
+            turnWork += count / Self.nodesPerWork
+            reply.writeInteger(Int32(truncatingIfNeeded: count))
         case .getEphemerals:
             writeEphemerals(
                 try decode(PathRequest.self, from: &reader).path, on: slot, to: &reply)
@@ -81,6 +83,7 @@ extension ServerCore {
         case .exists:
             tree.stat(of: id).write(to: &reply)
         default:
+            turnWork += Int(tree.nodes[id].numChildren) / Self.nodesPerWork
             tree.writeChildren(of: id, to: &reply)
             if code == .getChildren2 { tree.stat(of: id).write(to: &reply) }
             if request.watch { watch(request.path, .child, on: slot) }
@@ -99,17 +102,19 @@ extension ServerCore {
     }
 
     /// The node at a path, if the connection may read it.
-    private func readable(
+    private mutating func readable(
         _ path: RawSpan, on slot: UInt32, needing permissions: Permissions = .read
     ) throws(ZooKeeperError) -> NodeID {
         guard let id = tree.find(path) else { throw .noNode }
         if tree.aclID(of: id) != .openToAll {
-            try access.check(tree.acl(of: id), permissions, connections[slot].identities)
+            let acl = tree.acl(of: id)
+            turnWork += acl.count * connections[slot].identities.count / Self.comparisonsPerWork
+            try access.check(acl, permissions, connections[slot].identities)
         }
         return id
     }
 
-    private func writeACL(
+    private mutating func writeACL(
         _ request: PathRequest, on slot: UInt32, to reply: inout ByteBuffer
     ) throws(ZooKeeperError) {
         guard let path = request.path else { throw .marshallingError }
@@ -119,22 +124,29 @@ extension ServerCore {
         tree.stat(of: id).write(to: &reply)
     }
 
-    private func writeMultiRead(
+    private mutating func writeMultiRead(
         _ request: MultiRequest, on slot: UInt32, to reply: inout ByteBuffer
     ) throws(ZooKeeperError) {
         var error: ZooKeeperError?
+        let start = reply.writerIndex
         for operation in request.operations {
             guard operation.isRead else {
                 error = .marshallingError
                 break
             }
+            guard reply.writerIndex - start <= settings.maximumOutboxBytes else {
+                reply.moveWriterIndex(to: start)
+                error = .marshallingError
+                break
+            }
+            turnWork += 1
             writeRead(operation, on: slot, to: &reply)
         }
         MultiHeader.end.write(to: &reply)
         if let error { throw error }
     }
 
-    private func writeRead(
+    private mutating func writeRead(
         _ operation: MultiRequest.Operation, on slot: UInt32, to reply: inout ByteBuffer
     ) {
         do throws(ZooKeeperError) {
@@ -149,6 +161,7 @@ extension ServerCore {
                 let id = try readable(path.bytes.raw, on: slot)
                 MultiHeader(type: operation.opCode.rawValue, done: false, error: 0)
                     .write(to: &reply)
+                turnWork += Int(tree.nodes[id].numChildren) / Self.nodesPerWork
                 tree.writeChildren(of: id, to: &reply)
             case .create, .delete, .setData, .check: throw .marshallingError
             }
@@ -157,6 +170,10 @@ extension ServerCore {
             reply.writeInteger(error.rawValue)
         }
     }
+
+    /// Nodes looked at, and identities compared, in a hundred nanoseconds or so.
+    private static let nodesPerWork = 4
+    private static let comparisonsPerWork = 8
 
     // MARK: The connection itself
 

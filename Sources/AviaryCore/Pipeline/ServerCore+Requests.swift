@@ -15,6 +15,7 @@ extension ServerCore {
             return
         }
         let slot = id.slot
+        turnWork = 0
         connections[slot].hasFrames = false
         connections[slot].isLate = takeHold(on: slot, at: now)
         let before = statistics.packetsReceived
@@ -45,8 +46,12 @@ extension ServerCore {
         do throws(WireError) {
             while let range = try frames.nextFrame(in: bytes, from: offset) {
                 if connections[slot].phase == .closing { return bytes.byteCount }
-                if reply.readableBytes >= settings.maximumReplyBatchBytes || isThrottled(slot) {
+                let isEnough =
+                    reply.readableBytes >= settings.maximumReplyBatchBytes
+                    || turnWork >= settings.maximumTurnWork
+                if isEnough || isThrottled(slot, frameBytes: range.count) {
                     connections[slot].hasFrames = true
+                    connections[slot].leftFrameBytes = range.count
                     break
                 }
                 statistics.packetsReceived += 1
@@ -54,6 +59,7 @@ extension ServerCore {
                 try receive(
                     frame: bytes.extracting(range), on: slot, at: now, reply: &reply,
                     into: &effects)
+                turnWork += Self.workPerFrame
                 offset = range.upperBound
             }
             return offset
@@ -61,6 +67,8 @@ extension ServerCore {
             return nil
         }
     }
+
+    private static let workPerFrame = 8
 
     private mutating func receive(
         frame: RawSpan, on slot: UInt32, at now: Now, reply: inout ByteBuffer,

@@ -34,14 +34,19 @@ extension ServerCore {
     }
 
     /// Whether nothing more is taken from a connection for now.
-    func isThrottled(_ slot: UInt32) -> Bool {
+    ///
+    /// - Parameter frameBytes: the size of what would be taken next.
+    func isThrottled(_ slot: UInt32, frameBytes: Int) -> Bool {
         if settings.requestThrottleMaxRequests > 0
             && outstandingCount >= settings.requestThrottleMaxRequests
         {
             return true
         }
-        // Whoever waits for nothing may always ask for one thing.
-        if connections[slot].waiting.isEmpty { return false }
+        // Whoever waits for nothing may always ask for one thing, if it is not large.
+        if connections[slot].waiting.isEmpty {
+            return outstandingCost > settings.maximumOutstandingBytes
+                && frameBytes > Self.smallFrameBytes
+        }
         return outstandingCount > settings.globalOutstandingLimit
             || outstandingCost > settings.maximumOutstandingBytes
             || connections[slot].waitingCost > settings.maximumWaitingBytes
@@ -49,7 +54,8 @@ extension ServerCore {
 
     /// What the driver is to do with a connection's socket next.
     mutating func next(on slot: UInt32, at now: Now) -> Outbox.Next {
-        if isThrottled(slot) {
+        let left = connections[slot].hasFrames ? connections[slot].leftFrameBytes : 0
+        if isThrottled(slot, frameBytes: left) {
             if connections[slot].hasFrames && connections[slot].heldSince == nil {
                 connections[slot].heldSince = now.monotonicMilliseconds
             }
@@ -69,7 +75,7 @@ extension ServerCore {
         var candidates: [ConnectionID] = []
         swap(&candidates, &held)
         for id in candidates where connections.contains(id) {
-            if isThrottled(id.slot) {
+            if isThrottled(id.slot, frameBytes: connections[id.slot].leftFrameBytes) {
                 held.append(id)
             } else {
                 connections[id.slot].isHeld = false
@@ -103,6 +109,7 @@ extension ServerCore {
         }
     }
 
+    private static let smallFrameBytes = 4096
     /// A header and a Stat.
     private static let smallReplyBytes = 128
 }

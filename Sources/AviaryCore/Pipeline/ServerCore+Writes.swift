@@ -134,7 +134,7 @@ extension ServerCore {
             session: session, cxid: xid, zxid: zxid, time: now.wallMilliseconds, type: type)
         let entry = LogEntry(header: header, txn: txn, digest: digest)
         var bytes = ByteBuffer()
-        bytes.reserveCapacity(entry.estimatedByteCount)
+        bytes.reserveCapacity(Self.headerByteCount + txn.approximateByteCount)
         entry.write(to: &bytes)
         inFlight.append(
             InFlight(
@@ -149,6 +149,9 @@ extension ServerCore {
             orderSnapshot(into: &effects)
         }
     }
+
+    /// A transaction's header and digest, and some more.
+    private static let headerByteCount = 64
 
     private mutating func proposeError(
         _ error: ZooKeeperError, _ header: RequestHeader, on slot: UInt32, at now: Now,
@@ -197,16 +200,5 @@ extension ServerCore {
                 zxid: lastProposed, work: .sync(path: request.path), request: .sync,
                 xid: header.xid, connection: connections[slot].id,
                 arrivedAt: now.monotonicMilliseconds))
-    }
-}
-
-extension LogEntry {
-    /// Room for the whole entry in most cases, so that its buffer is allocated once.
-    fileprivate var estimatedByteCount: Int {
-        switch txn {
-        case .create(let create): 160 + create.path.bytes.count + (create.data?.count ?? 0)
-        case .setData(let path, let data, _): 96 + path.bytes.count + (data?.count ?? 0)
-        default: 128
-        }
     }
 }

@@ -123,11 +123,7 @@ package struct DataTree: ~Copyable, Sendable {
     /// The names of the children as a vector, in no particular order. O(children).
     package func writeChildren(of id: NodeID, to reply: inout ByteBuffer) {
         reply.writeInteger(nodes[id].numChildren)
-        var child = nodes[id].firstChild
-        while child != .none {
-            reply.writeJute(nodes[child].name)
-            child = nodes[child].nextSibling
-        }
+        nodes.writeNames(from: nodes[id].firstChild, to: &reply)
     }
 
     /// All nodes below one. O(descendants).

@@ -1,3 +1,6 @@
+import AviaryWire
+import NIOCore
+
 /// The nodes, in chunks that are copied on write one at a time: a copy of the table is a snapshot.
 struct NodeTable: Sendable {
     private static let chunkSize = 64
@@ -11,6 +14,27 @@ struct NodeTable: Sendable {
         }
         _modify {
             yield &chunks[Int(id.rawValue) / Self.chunkSize][Int(id.rawValue) % Self.chunkSize]
+        }
+    }
+
+    /// The names of a node and the siblings that come after it.
+    ///
+    /// Through pointers, because a node that is reached through the subscript is retained and
+    /// released, and there may be 100,000 of them.
+    func writeNames(from first: NodeID, to reply: inout ByteBuffer) {
+        unsafe chunks.withUnsafeBufferPointer { chunks in
+            var id = first
+            while id != .none {
+                let place = Int(id.rawValue)
+                let chunk = place / Self.chunkSize
+                id = unsafe chunks[chunk].withUnsafeBufferPointer { nodes in
+                    let node = place % Self.chunkSize
+                    let bytes = unsafe nodes[node].bytes
+                    let length = unsafe nodes[node].nameLength
+                    reply.writeJute(bytes.raw.extracting(first: length))
+                    return unsafe nodes[node].nextSibling
+                }
+            }
         }
     }
 

@@ -35,9 +35,13 @@ package struct WatchTable: Sendable {
 
     private var paths: [WatchedPath] = []
     private var vacant: [UInt32] = []
+    /// With so many vacant places the last ones are given back, if they are among them.
+    private var giveBackAt = pathsKept
     private var index = HashIndex()
     private let hasher: ByteHasher
     private var recursiveCount = 0
+    /// How many recursive watches there are on paths of so many components.
+    private var recursiveCounts: [Int] = []
     /// Watches in Apache's two tables: a persistent one counts in both.
     package private(set) var count = 0
 
@@ -82,11 +86,14 @@ package struct WatchTable: Sendable {
     ///
     /// - Parameter numbers: what `add` returned for it; some may be stale.
     mutating func removeAll(of slot: UInt32, numbers: [UInt32]) {
-        for number in numbers { remove(.all, number: number, slot: slot) }
+        for number in numbers where number < paths.count {
+            remove(.all, number: number, slot: slot)
+        }
     }
 
     /// Whether a number that `add` returned still stands for a watch of this connection.
     func isLive(_ number: UInt32, slot: UInt32) -> Bool {
+        guard number < paths.count else { return false }
         let watchers = paths[Int(number)].watchers
         let position = Self.position(of: slot, in: watchers)
         return position < watchers.count && watchers[position].slot == slot
@@ -139,15 +146,52 @@ package struct WatchTable: Sendable {
     }
 
     private mutating func collectRecursive(above path: RawSpan, into slots: inout [UInt32]) {
+        let own = slots.count
+        var sources = own == 0 ? 0 : 1
+        var depth = Self.depth(of: path)
         var end = path.byteCount
         while end > 1 {
             repeat { end -= 1 } while end > 0 && path.byte(at: end) != UInt8(ascii: "/")
-            guard let number = find(path.extracting(first: max(end, 1))) else { continue }
+            depth -= 1
+            // Only what can be watched is looked up: a path may be very deep.
+            guard depth < recursiveCounts.count, recursiveCounts[depth] > 0,
+                let number = find(path.extracting(first: max(end, 1)))
+            else { continue }
+            let before = slots.count
             for watcher in paths[Int(number)].watchers
-            where watcher.modes.contains(.persistentRecursive) && !slots.contains(watcher.slot) {
+            where watcher.modes.contains(.persistentRecursive) {
                 slots.append(watcher.slot)
             }
+            if slots.count > before { sources += 1 }
         }
+        if sources > 1 { Self.removeRepetition(&slots) }
+    }
+
+    private static func removeRepetition(_ slots: inout [UInt32]) {
+        slots.sort()
+        var kept = 1
+        for index in 1..<slots.count where slots[index] != slots[kept - 1] {
+            slots[kept] = slots[index]
+            kept += 1
+        }
+        slots.removeLast(slots.count - kept)
+    }
+
+    private mutating func countRecursive(_ path: RawSpan, by change: Int) {
+        let depth = Self.depth(of: path)
+        while recursiveCounts.count <= depth { recursiveCounts.append(0) }
+        recursiveCounts[depth] += change
+        recursiveCount += change
+    }
+
+    /// The number of components: 0 for the root.
+    private static func depth(of path: RawSpan) -> Int {
+        if path.byteCount <= 1 { return 0 }
+        var depth = 0
+        for offset in 0..<path.byteCount where path.byte(at: offset) == UInt8(ascii: "/") {
+            depth += 1
+        }
+        return depth
     }
 
     // MARK: Views
@@ -204,7 +248,25 @@ package struct WatchTable: Sendable {
         index.remove(hash: paths[Int(number)].hash, number)
         paths[Int(number)] = WatchedPath(path: [], hash: 0, watchers: [])
         vacant.append(number)
+        if vacant.count >= giveBackAt { giveBack() }
     }
+
+    /// After a flood of watches, the places behind the last one in use go.
+    private mutating func giveBack() {
+        let used = (paths.lastIndex { !$0.watchers.isEmpty } ?? -1) + 1
+        // One that is in use near the end is not looked for again before many more are free.
+        giveBackAt = min(paths.count, vacant.count + max(Self.pathsKept, paths.count / 8))
+        if used > paths.count / 2 { return }
+        giveBackAt = Self.pathsKept
+        paths = Array(paths.prefix(used))
+        vacant = vacant.filter { $0 < used }
+        index = HashIndex()
+        for number in paths.indices where !paths[number].watchers.isEmpty {
+            index.insert(hash: paths[number].hash, UInt32(number))
+        }
+    }
+
+    private static let pathsKept = 4096
 
     private mutating func remove(_ modes: WatchModes, number: UInt32, slot: UInt32) {
         let watchers = paths[Int(number)].watchers
@@ -217,8 +279,11 @@ package struct WatchTable: Sendable {
     private mutating func change(_ number: UInt32, _ position: Int, to modes: WatchModes) {
         let old = paths[Int(number)].watchers[position].modes
         count += Self.weight(modes) - Self.weight(old)
-        recursiveCount += modes.contains(.persistentRecursive) ? 1 : 0
-        recursiveCount -= old.contains(.persistentRecursive) ? 1 : 0
+        let isRecursive = modes.contains(.persistentRecursive)
+        if isRecursive != old.contains(.persistentRecursive) {
+            let path = paths[Int(number)].path
+            countRecursive(path.raw, by: isRecursive ? 1 : -1)
+        }
         if modes.isEmpty {
             paths[Int(number)].watchers.remove(at: position)
         } else {

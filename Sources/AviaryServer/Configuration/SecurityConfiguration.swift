@@ -47,13 +47,11 @@ package struct SecurityConfiguration: Sendable, Hashable {
         return enforceAuthEnabled ? namedSchemes.map { ByteString($0) } : []
     }
 
-    /// Why the required schemes would shut everyone out; nil: they do not.
+    /// Why the required schemes cannot be used; nil: they can.
+    ///
+    /// Source: AuthenticationHelper.validateConfiguredProviders, ZooKeeper 3.9.5.
     var mistakeInRequiredSchemes: String? {
-        if sessionRequireClientSASLAuth {
-            return hasSASL
-                ? nil : "sessionRequireClientSASLAuth=true, and no client could: \(saslAdvice)"
-        }
-        guard enforceAuthEnabled else { return nil }
+        if sessionRequireClientSASLAuth || !enforceAuthEnabled { return nil }
         if namedSchemes.isEmpty {
             return "enforce.auth.enabled=true, and no scheme is named; write one as in "
                 + "enforce.auth.schemes=sasl"
@@ -63,7 +61,9 @@ package struct SecurityConfiguration: Sendable, Hashable {
             case "ip": continue
             case "digest" where digestEnabled: continue
             case "sasl":
-                if !hasSASL { return "enforce.auth.schemes names sasl; \(saslAdvice)" }
+                if !hasSASL && !providers.contains(.sasl) {
+                    return "enforce.auth.schemes names sasl; \(Self.saslAdvice)"
+                }
             default:
                 return "enforce.auth.schemes names \(scheme), which is not there; "
                     + "the schemes are digest, ip and sasl"
@@ -72,11 +72,13 @@ package struct SecurityConfiguration: Sendable, Hashable {
         return nil
     }
 
+    /// Nobody could do what is asked of everyone.
+    var shutsEveryoneOut: Bool { requiredSchemes == ["sasl"] && !hasSASL }
+
     private var hasSASL: Bool { jaasFile != nil || saslUsersFile != nil }
 
-    private var saslAdvice: String {
+    static let saslAdvice =
         "name the users' file with java.security.auth.login.config or sasl.usersFile"
-    }
 
     private var namedSchemes: [String] {
         (enforceAuthSchemes ?? "").split(separator: ",")

@@ -158,6 +158,13 @@ extension Reading {
         if let mistake = configuration.security.mistakeInRequiredSchemes {
             throw ConfigurationError(file: file, line: nil, reason: mistake)
         }
+        if configuration.security.shutsEveryoneOut {
+            let key =
+                configuration.security.sessionRequireClientSASLAuth
+                ? "sessionRequireClientSASLAuth" : "enforce.auth.schemes"
+            let advice = SecurityConfiguration.saslAdvice
+            warn(lines[key] ?? 1, key, "asks for SASL, and no client can do it; \(advice)")
+        }
         if configuration.admin.enableServer, let line = lines["admin.enableServer"] {
             warn(line, "admin.enableServer", "is on, but the admin server is not there yet")
         }

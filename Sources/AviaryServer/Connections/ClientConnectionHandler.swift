@@ -23,6 +23,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private var needsFlush = false
     /// What the core said last.
     private var next = ServerCore.Outbox.Next.read
+    /// A task is under way that takes more of what is pending.
+    private var isGoingOn = false
 
     init(host: Host, words: FourLetterWords) {
         self.host = host
@@ -74,11 +76,28 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         takePending(context)
     }
 
-    /// Hands the core what is pending, for as long as the client takes the replies.
+    /// Hands the core what is pending. What is left after that has to wait until the other
+    /// connections of the loop have had their turn, and the client has taken the replies.
     private func takePending(_ context: ChannelHandlerContext) {
         guard let id else { return }
-        repeat { take(host.receive(&pending, on: id)) } while next == .takeMore && isWritable
+        take(host.receive(&pending, on: id))
         if pending.readableBytes == 0 { pending = ByteBuffer() }
+        goOnLater(context)
+    }
+
+    private func goOnLater(_ context: ChannelHandlerContext) {
+        guard next == .takeMore, isWritable, !isGoingOn else { return }
+        isGoingOn = true
+        // A task for now would run before the sockets are looked at.
+        let soon = TimeAmount.microseconds(20)
+        context.eventLoop.assumeIsolated().scheduleTask(in: soon) { [weak self] in
+            guard let self else { return }
+            isGoingOn = false
+            guard let context = self.context, next == .takeMore, isWritable else { return }
+            takePending(context)
+            flush()
+            readIfHeld(context)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -118,8 +137,12 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     func send(_ outbox: ServerCore.Outbox) {
         take(outbox)
         guard let context else { return }
-        if next == .takeMore && isWritable { takePending(context) }
+        goOnLater(context)
         flush()
+        readIfHeld(context)
+    }
+
+    private func readIfHeld(_ context: ChannelHandlerContext) {
         if hasHeldRead && next == .read && isWritable {
             hasHeldRead = false
             context.read()

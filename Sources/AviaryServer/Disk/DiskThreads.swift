@@ -18,6 +18,7 @@ final class DiskThreads: Sendable {
     private let snapshotsToKeep: Int?
     private let slowSyncMilliseconds: Int64
     private let measured: Mutex<DiskStatistics>
+    private let memory = Mutex(Memory())
     private let logger: Logger
     /// What to do when nothing more can be made durable.
     private let failed: @Sendable (StorageError) -> Void
@@ -43,6 +44,14 @@ final class DiskThreads: Sendable {
     var statistics: DiskStatistics { measured.withLock { $0 } }
 
     func resetStatistics() { measured.withLock { $0 = DiskStatistics() } }
+
+    /// Gives unused memory back, on the thread that has the time for it.
+    func tidyMemory() {
+        snapshotThread.submit { state in
+            guard case .active = state else { return }
+            self.memory.withLock { $0.tidy() }
+        }
+    }
 
     /// Waits for what is being written.
     func stop() async throws {

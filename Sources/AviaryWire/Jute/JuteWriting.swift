@@ -43,6 +43,6 @@ extension ByteBuffer {
     }
 
     package mutating func endFrame(_ start: Int) {
-        setInteger(Int32(writerIndex - start - 4), at: start)
+        setInteger(Int32(clamping: writerIndex - start - 4), at: start)
     }
 }

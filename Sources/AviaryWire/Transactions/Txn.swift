@@ -54,6 +54,28 @@ package struct CreateTxn: Hashable, Sendable {
 // MARK: - Writing
 
 extension Txn {
+    /// About what the record takes; at least that much unless it is very small. O(parts and entries).
+    package var approximateByteCount: Int {
+        let numbers = 64
+        switch self {
+        case .createSession, .error: return numbers
+        case .closeSession(let paths):
+            return (paths ?? []).reduce(numbers) { $0 + $1.bytes.count + 4 }
+        case .create(let create):
+            let data = create.data?.count ?? 0
+            return numbers + create.path.bytes.count + data + Self.byteCount(create.acl)
+        case .delete(let path), .check(let path, _): return numbers + path.bytes.count
+        case .setData(let path, let data, _):
+            return numbers + path.bytes.count + (data?.count ?? 0)
+        case .setACL(let path, let acl, _):
+            return numbers + path.bytes.count + Self.byteCount(acl)
+        case .multi(let parts):
+            return parts.reduce(numbers) { $0 + $1.txn.approximateByteCount }
+        }
+    }
+
+    private static func byteCount(_ acl: [ACL]) -> Int { acl.reduce(0) { $0 + $1.byteCount } }
+
     /// The record that follows a header of this type.
     package func write(type: OpCode, to buffer: inout ByteBuffer) {
         switch self {

@@ -59,6 +59,11 @@ package struct ACL: WireRecord, Hashable {
     /// The least bytes an entry takes on the wire.
     package static let minimumByteCount = 12
 
+    /// The bytes it takes on the wire.
+    package var byteCount: Int {
+        Self.minimumByteCount + identity.scheme.bytes.count + identity.id.bytes.count
+    }
+
     /// Nil for a null list.
     package static func readList(from reader: inout JuteReader) throws(WireError) -> [ACL]? {
         guard let count = try reader.readCount(elementSize: minimumByteCount) else { return nil }

@@ -1,0 +1,32 @@
+import CMalloc
+import Glibc
+
+/// Gives memory back to the system after a storm: glibc keeps what threads have freed.
+struct Memory: Sendable {
+    /// The time between two looks, in seconds.
+    static let intervalSeconds: Int64 = 5
+    /// What may lie idle.
+    private static let idleBytes = 8 << 20
+
+    /// What was idle when all that could be given back had been.
+    private var restingBytes = 0
+
+    /// To be called at each interval. Whoever allocates may have to wait for it, so nothing happens
+    /// unless much lies idle.
+    mutating func tidy() {
+        guard let before = Self.idle else { return }
+        guard before.idle > restingBytes + Self.idleBytes + before.used / 8 else { return }
+        aviary_malloc_trim()
+        restingBytes = Self.idle?.idle ?? before.idle
+    }
+
+    /// Bytes that are allocated, and resident bytes that are not.
+    private static var idle: (idle: Int, used: Int)? {
+        let used = aviary_malloc_used()
+        // Size and residence, in pages.
+        guard let text = try? readTextFile("/proc/self/statm"),
+            let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        else { return nil }
+        return (max(0, pages * Int(sysconf(Int32(_SC_PAGESIZE))) - used), used)
+    }
+}
