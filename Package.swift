@@ -61,8 +61,11 @@ let package = Package(
                 logging, crypto, lifecycle, signals,
             ], swiftSettings: strict),
         .executableTarget(
-            name: "aviary", dependencies: ["AviaryServer", arguments, logging, lifecycle],
-            swiftSettings: strict),
+            name: "aviary",
+            dependencies: [
+                "AviaryServer", "AviaryStorage", "AviaryCore", "AviaryWire", arguments, logging,
+                lifecycle,
+            ], swiftSettings: strict),
 
         // What of glibc's allocator Swift does not see.
         .target(name: "CMalloc"),

@@ -21,12 +21,17 @@ struct Memory: Sendable {
     }
 
     /// Bytes that are allocated, and resident bytes that are not.
-    private static var idle: (idle: Int, used: Int)? {
+    static var idle: (idle: Int, used: Int)? {
         let used = aviary_malloc_used()
         // Size and residence, in pages.
         guard let text = try? readTextFile("/proc/self/statm"),
             let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
         else { return nil }
-        return (max(0, pages * Int(sysconf(Int32(_SC_PAGESIZE))) - used), used)
+        return (max(0, pages * pageBytes - used), used)
     }
+
+    /// What the machine has.
+    static var machineBytes: Int { pageBytes * Int(sysconf(Int32(_SC_PHYS_PAGES))) }
+
+    private static var pageBytes: Int { Int(sysconf(Int32(_SC_PAGESIZE))) }
 }

@@ -42,6 +42,17 @@ struct LogFile: Hashable, Sendable {
     static func sorted(_ entries: [FileEntry]) -> [LogFile] {
         entries.compactMap { LogFile($0) }.sorted { $0.zxid < $1.zxid }
     }
+
+    /// The logs of a server that may be writing them: each but the last has its final size.
+    ///
+    /// A listing alone can have the size that a log had before the next one, which it has too, was
+    /// begun. So the names are of one listing, and the sizes of another after it.
+    static func settled<Files: FileSystem & ~Copyable>(
+        in files: borrowing Files
+    ) throws(StorageError) -> [LogFile] {
+        let names = Set(try files.list().map(\.name))
+        return sorted(try files.list().filter { names.contains($0.name) })
+    }
 }
 
 /// A snapshot by its name: what is after the zxid has to be replayed on it.

@@ -6,9 +6,10 @@ import AviaryWire
 /// is given up in silence, and none is hidden by one damaged byte.
 /// Source: FileTxnLog.FileTxnIterator.next, ZooKeeper 3.9.5.
 struct LogReader: Sendable {
+    private let file: LogFile
     private var window: FileWindow
     /// Where the next entry begins.
-    private(set) var offset = LogFormat.headerByteCount
+    private(set) var offset: Int
 
     enum Next {
         case entry(LogEntry)
@@ -27,8 +28,38 @@ struct LogReader: Sendable {
         var end: Int { payload.upperBound + 1 }
     }
 
-    init(_ file: LogFile) {
+    /// - Parameter offset: where an entry begins.
+    init(_ file: LogFile, at offset: Int = LogFormat.headerByteCount) {
+        self.file = file
+        self.offset = offset
         window = FileWindow(name: file.name, size: file.size)
+    }
+
+    /// Calls `body` for each entry of the file, with its offset, until that returns false.
+    ///
+    /// - Returns: what is to be put right at the end of the file if it is the last one; nil if there
+    ///   is nothing, or `body` stopped.
+    mutating func readAll<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files,
+        _ body: (LogEntry, _ offset: Int) throws(StorageError) -> Bool
+    ) throws(StorageError) -> LogRepair? {
+        guard try checkHeader(files) else {
+            return LogRepair(action: .remove, log: file, offset: 0)
+        }
+        while true {
+            let start = offset
+            switch try next(files) {
+            case .entry(let entry):
+                if try !body(entry, start) { return nil }
+            case .unmarked(let entry):
+                if try !body(entry, start) { return nil }
+                return LogRepair(action: .mark, log: file, offset: offset)
+            case .torn: return LogRepair(action: .cut, log: file, offset: start)
+            case .end:
+                if start == file.size { return nil }
+                return LogRepair(action: .shorten, log: file, offset: start)
+            }
+        }
     }
 
     /// Whether a file has any transaction in it.

@@ -2,8 +2,8 @@ import AviaryCore
 import AviaryWire
 
 /// What is to be put right in the last log, once everything could be read.
-struct LogRepair: Hashable, Sendable {
-    enum Action: Hashable, Sendable {
+package struct LogRepair: Hashable, Sendable {
+    package enum Action: Hashable, Sendable {
         /// Nothing was written to it.
         case remove
         /// An entry was not written to its end.
@@ -14,9 +14,29 @@ struct LogRepair: Hashable, Sendable {
         case shorten
     }
 
-    let action: Action
+    package let action: Action
     let log: LogFile
-    let offset: Int
+    package let offset: Int
+
+    package var file: String { log.name }
+
+    /// Why a start ends if other logs follow this one; nil if it goes on.
+    ///
+    /// The end of an earlier log may be torn: the server that went on after the crash had not
+    /// acknowledged that entry. It may not be missing as a whole.
+    func refusal(in directory: String) -> StorageError? {
+        let what: String
+        switch action {
+        case .shorten, .cut: return nil
+        case .mark: what = "lacks its last end mark"
+        case .remove: what = "is empty"
+        }
+        return StorageError(
+            .corrupt,
+            "\(directory)/\(log.name) \(what) at offset \(offset) but other logs follow it; restore "
+                + "it, or move all later logs away to go on without them",
+            file: log.name, offset: offset)
+    }
 }
 
 extension Recovery {
@@ -29,11 +49,15 @@ extension Recovery {
         let start = logs.lastIndex { $0.zxid <= tree.lastProcessedZxid } ?? 0
         var repairs: [LogRepair] = []
         for log in logs.dropFirst(start) {
-            let repair = try replay(log, into: &tree, files)
+            if let limit = settings.limit, tree.lastProcessedZxid >= limit { break }
+            self.logs.append(ReplayedLog(name: log.name))
+            guard let repair = try replay(log, into: &tree, files) else { continue }
             if log == logs.last {
-                if let repair { repairs.append(repair) }
-            } else if let repair {
-                try checkEarlier(repair, files)
+                repairs.append(repair)
+            } else if let refusal = repair.refusal(in: files.directory) {
+                throw refusal
+            } else if repair.action == .cut {
+                notes.append("\(log.name) ends in a torn entry at \(repair.offset)")
             }
         }
         return repairs
@@ -42,41 +66,13 @@ extension Recovery {
     private mutating func replay<Files: FileSystem & ~Copyable>(
         _ log: LogFile, into tree: inout DataTree, _ files: borrowing Files
     ) throws(StorageError) -> LogRepair? {
+        let limit = settings.limit ?? Zxid(.max)
         var reader = LogReader(log)
-        guard try reader.checkHeader(files) else {
-            return LogRepair(action: .remove, log: log, offset: 0)
-        }
-        while true {
-            let offset = reader.offset
-            switch try reader.next(files) {
-            case .entry(let entry): try apply(entry, of: log, at: offset, to: &tree, files)
-            case .unmarked(let entry):
-                try apply(entry, of: log, at: offset, to: &tree, files)
-                return LogRepair(action: .mark, log: log, offset: reader.offset)
-            case .torn: return LogRepair(action: .cut, log: log, offset: offset)
-            case .end:
-                if offset == log.size { return nil }
-                return LogRepair(action: .shorten, log: log, offset: offset)
-            }
-        }
-    }
-
-    /// A log that others follow stays as it is. Its end may be torn: the server that went on after
-    /// the crash had not acknowledged that entry. It may not be missing as a whole.
-    private mutating func checkEarlier<Files: FileSystem & ~Copyable>(
-        _ repair: LogRepair, _ files: borrowing Files
-    ) throws(StorageError) {
-        let name = repair.log.name
-        switch repair.action {
-        case .shorten: return
-        case .cut: notes.append("\(name) ends in a torn entry at \(repair.offset)")
-        case .mark, .remove:
-            let what = repair.action == .mark ? "lacks its last end mark" : "is empty"
-            throw StorageError(
-                .corrupt,
-                "\(files.directory)/\(name) \(what) at offset \(repair.offset) but other logs "
-                    + "follow it; restore it, or move all later logs away to go on without them",
-                file: name, offset: repair.offset)
+        return try reader.readAll(files) { entry, offset throws(StorageError) in
+            if entry.header.zxid > limit { return false }
+            try apply(entry, of: log, at: offset, to: &tree, files)
+            // What is behind the limit may be damaged.
+            return entry.header.zxid < limit
         }
     }
 
@@ -87,8 +83,7 @@ extension Recovery {
         let zxid = entry.header.zxid
         let last = tree.lastProcessedZxid
         if zxid <= last { return }
-        // An epoch's first transaction has the counter 1.
-        let expected = zxid.epoch == last.epoch ? last.next : Zxid(epoch: zxid.epoch, counter: 1)
+        let expected = zxid.successor(of: last)
         guard zxid == expected else {
             throw StorageError(
                 .missing,
@@ -100,6 +95,7 @@ extension Recovery {
         _ = tree.apply(entry.header, entry.txn, firing: &events)
         events.removeAll(keepingCapacity: true)
         replayed += 1
+        logs[logs.count - 1].count += 1
         digests.replayed(entry, tree.digest)
     }
 
@@ -155,7 +151,13 @@ extension Recovery {
 }
 
 extension Zxid {
-    fileprivate init(epoch: UInt32, counter: UInt32) {
+    /// What has to be here if it follows another without a gap: the next one, or the first of a later
+    /// epoch, which has the counter 1.
+    func successor(of last: Zxid) -> Zxid {
+        epoch == last.epoch ? last.next : Zxid(epoch: epoch, counter: 1)
+    }
+
+    private init(epoch: UInt32, counter: UInt32) {
         self.init(Int64(bitPattern: UInt64(epoch) << 32 | UInt64(counter)))
     }
 }

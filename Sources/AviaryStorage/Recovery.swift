@@ -1,5 +1,5 @@
 package import AviaryCore
-import AviaryWire
+package import AviaryWire
 
 /// Brings a tree back from the newest snapshot that can be read, and the logs after it.
 ///
@@ -11,6 +11,9 @@ package struct Recovery: Sendable {
         package var extendedTypes = false
         /// `snapshot.trust.empty`: logs without any snapshot are replayed from nothing.
         package var trustsEmpty = false
+        /// The last transaction that may be in the tree; nil is without limit. With a limit nothing
+        /// can be put right, so only `rehearse` takes one.
+        package var limit: Zxid?
 
         package init(hashSeed: UInt64) {
             self.hashSeed = hashSeed
@@ -24,6 +27,12 @@ package struct Recovery: Sendable {
     package internal(set) var replayed = 0
     /// There was no snapshot: a first one is to be written before anything is logged.
     package private(set) var isNew = false
+    /// What the tree was loaded from; nil if there was no snapshot.
+    package private(set) var start: Start?
+    /// The logs that were read, in order.
+    package internal(set) var logs: [ReplayedLog] = []
+    /// What is to be put right in the last log before it can be appended to.
+    package private(set) var repairs: [LogRepair] = []
     var digests = DigestCheck()
     var events: [WatchEvent] = []
 
@@ -39,20 +48,42 @@ package struct Recovery: Sendable {
     package mutating func recover<Files: FileSystem & ~Copyable>(
         snapshots files: inout Files, logs logFiles: inout Files
     ) throws(StorageError) -> DataTree {
+        precondition(settings.limit == nil, "what is behind a limit is not cut off")
+        var tree = try decide(files, logFiles)
+        try carryOut(repairs, &logFiles)
+        try removeUnfinished(&files)
+        finish(&tree)
+        return tree
+    }
+
+    /// What `recover` would give, and in `repairs` what it would do, with no file changed.
+    package mutating func rehearse<Files: FileSystem & ~Copyable>(
+        snapshots files: borrowing Files, logs logFiles: borrowing Files
+    ) throws(StorageError) -> DataTree {
+        var tree = try decide(files, logFiles)
+        finish(&tree)
+        return tree
+    }
+
+    /// Reads everything, and writes nothing.
+    private mutating func decide<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, _ logFiles: borrowing Files
+    ) throws(StorageError) -> DataTree {
         try checkPlaces(files, logFiles)
         let candidates = SnapshotFile.sorted(try files.list())
         let logs = LogFile.sorted(try logFiles.list())
         var tree =
             candidates.isEmpty
             ? try startEmpty(logs, logFiles) : try loadNewest(candidates, files)
-        let repair = try replay(logs, into: &tree, logFiles)
-        try carryOut(repair, &logFiles)
-        try removeUnfinished(&files)
+        repairs = try replay(logs, into: &tree, logFiles)
+        isNew = candidates.isEmpty
+        return tree
+    }
+
+    private mutating func finish(_ tree: inout DataTree) {
         removeOrphans(from: &tree)
         tree.recountQuotas()
         notes.append(contentsOf: digests.notes)
-        isNew = candidates.isEmpty
-        return tree
     }
 
     // MARK: Snapshots
@@ -102,19 +133,32 @@ package struct Recovery: Sendable {
         return DataTree(hashSeed: settings.hashSeed, extendedTypes: settings.extendedTypes)
     }
 
-    private mutating func loadNewest<Files: FileSystem & ~Copyable>(
+    mutating func loadNewest<Files: FileSystem & ~Copyable>(
         _ candidates: [SnapshotFile], _ files: borrowing Files
     ) throws(StorageError) -> DataTree {
         var refusals: [String] = []
-        for candidate in candidates.reversed().prefix(Self.maximumCandidates) {
+        let limit = settings.limit ?? Zxid(.max)
+        let usable = candidates.filter { $0.zxid <= limit }
+        let notesBefore = notes.count
+        for candidate in usable.reversed().prefix(Self.maximumCandidates) {
             do throws(StorageError) {
                 let tree = try load(candidate, files)
+                try checkReach(candidate, of: tree, files)
                 notes.append(contentsOf: refusals.map { "passed over a snapshot: \($0)" })
                 return tree
             } catch {
                 if error.code == .failed { throw error }
                 refusals.append(error.message)
+                // What was learnt of a snapshot that is not used tells nothing.
+                notes.removeSubrange(notesBefore...)
+                digests = DigestCheck()
+                start = nil
             }
+        }
+        if settings.limit != nil {
+            let reasons = refusals.isEmpty ? "" : " (\(refusals.joined(separator: "; ")))"
+            throw StorageError(
+                .missing, "no snapshot in \(files.directory) leads to \(limit)\(reasons)")
         }
         throw StorageError(
             .corrupt,
@@ -122,7 +166,20 @@ package struct Recovery: Sendable {
                 + "restore one from a backup", file: candidates.last?.name)
     }
 
-    private mutating func load<Files: FileSystem & ~Copyable>(
+    /// Sees that a tree holds nothing later than the limit.
+    private func checkReach<Files: FileSystem & ~Copyable>(
+        _ candidate: SnapshotFile, of tree: borrowing DataTree, _ files: borrowing Files
+    ) throws(StorageError) {
+        guard let limit = settings.limit, let start else { return }
+        let reach = max(start.reach, tree.snapshot.newestVisibleZxid)
+        if reach <= limit { return }
+        throw StorageError(
+            .missing,
+            "\(files.directory)/\(candidate.name) was written while transactions went on and holds "
+                + "some up to \(reach)", file: candidate.name)
+    }
+
+    mutating func load<Files: FileSystem & ~Copyable>(
         _ candidate: SnapshotFile, _ files: borrowing Files
     ) throws(StorageError) -> DataTree {
         if candidate.isCompressed {
@@ -146,6 +203,7 @@ package struct Recovery: Sendable {
                     + "nodes; only the super user may use those that the logs do not set")
         }
         digests.begin(candidate.zxid, trailer, tree.digest)
+        start = Start(name: candidate.name, zxid: candidate.zxid, trailer: trailer)
         return tree
     }
 
@@ -166,6 +224,34 @@ package struct Recovery: Sendable {
     }
 }
 
+extension Recovery {
+    /// The snapshot that a tree was loaded from.
+    package struct Start: Hashable, Sendable {
+        package let name: String
+        package let zxid: Zxid
+        /// The transaction that the snapshot's digest is of; nil if it has none.
+        package let digestZxid: Zxid?
+        /// Of no meaning without `digestZxid`.
+        package let digest: UInt64
+
+        init(name: String, zxid: Zxid, trailer: SnapshotReader.Trailer) {
+            self.name = name
+            self.zxid = zxid
+            digestZxid = trailer.digestZxid
+            digest = trailer.digest
+        }
+
+        /// No later transaction is in the snapshot, as far as it says.
+        package var reach: Zxid { max(zxid, digestZxid ?? zxid) }
+    }
+
+    package struct ReplayedLog: Hashable, Sendable {
+        package let name: String
+        /// Transactions that were applied: those that the snapshot did not have.
+        package internal(set) var count = 0
+    }
+}
+
 /// Compares the tree's digest with what snapshot and log say of it.
 struct DigestCheck: Sendable {
     /// Before this the tree of a fuzzy snapshot matches nothing; nil if that is not known.
@@ -174,7 +260,8 @@ struct DigestCheck: Sendable {
     private var first: Zxid?
 
     mutating func begin(_ zxid: Zxid, _ trailer: SnapshotReader.Trailer, _ digest: UInt64) {
-        comparedFrom = trailer.digestZxid
+        // In a fuzzy snapshot the transaction after that of its digest may have been half applied.
+        comparedFrom = trailer.digestZxid.map { $0 == zxid ? $0 : $0.next }
         if trailer.digestZxid == zxid { compare(trailer.digest, digest, after: zxid) }
     }
 

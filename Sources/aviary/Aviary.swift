@@ -21,7 +21,30 @@ struct Aviary: AsyncParsableCommand {
                   The same, with a line for each connection.
               zkCli.sh -server 127.0.0.1:2181
                   Look inside with ZooKeeper's own shell.
+              aviary backup --data-dir aviary-data /backup/today
+                  Copy a server's state, also while it runs.
+
+            The other commands work on a server's files; docs/tools.md shows what they print.
             """,
         version: "aviary \(AviaryVersion.number)",
-        subcommands: [ServerCommand.self])
+        subcommands: [
+            ServerCommand.self, LogCommand.self, SnapshotCommand.self, DataCommand.self,
+            BackupCommand.self, RestoreCommand.self,
+        ])
+
+    /// As the library's, but for the status of wrong use: 2, as for any value that cannot be used.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            writeToStandardError(fullMessage(for: error) + "\n")
+            exit(withError: ExitCode(2))
+        }
+    }
 }

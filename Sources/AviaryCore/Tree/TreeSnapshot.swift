@@ -21,6 +21,13 @@ package struct TreeSnapshot: Sendable {
         package let stat: StatPersisted
         /// As clients see it.
         package let clientStat: Stat
+
+        init(_ node: Znode) {
+            data = node.dataBytes
+            acl = node.acl
+            stat = node.stat
+            clientStat = node.clientStat
+        }
     }
 
     /// Calls `body` for each node, parents before their children; the root's path is empty.
@@ -86,9 +93,5 @@ package struct TreeSnapshot: Sendable {
         }
     }
 
-    private func node(_ id: NodeID) -> Node {
-        Node(
-            data: nodes[id].dataBytes, acl: nodes[id].acl, stat: nodes[id].stat,
-            clientStat: nodes[id].clientStat)
-    }
+    private func node(_ id: NodeID) -> Node { Node(nodes[id]) }
 }

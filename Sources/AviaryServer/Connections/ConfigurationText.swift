@@ -51,8 +51,18 @@ struct ConfigurationText: Sendable {
             ("user.name", Self.variable("USER")),
             ("user.home", Self.variable("HOME")),
             ("user.dir", Self.variable("PWD")),
-        ]
+        ] + Self.memory
         return "Environment:\n" + values.map { "\($0.0)=\($0.1)\n" }.joined()
+    }
+
+    /// Apache's keys for the heap: resident and not used, what there could be, resident in all.
+    private static var memory: [(String, String)] {
+        guard let (idle, used) = Memory.idle else { return [] }
+        return [
+            ("os.memory.free", "\(idle >> 20)MB"),
+            ("os.memory.max", "\(Memory.machineBytes >> 20)MB"),
+            ("os.memory.total", "\((idle + used) >> 20)MB"),
+        ]
     }
 
     private static func variable(_ name: String) -> String {

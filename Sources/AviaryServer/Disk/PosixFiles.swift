@@ -16,6 +16,13 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
         self.directory = try Self.usableDirectory(directory)
     }
 
+    /// For files that are only read: nothing is made, and no right to write is needed.
+    package init(reading directory: String) throws(StorageError) {
+        self.directory = try Self.canonicalPath(
+            directory, rights: R_OK | X_OK,
+            remedy: "name a directory that is there, and that you may read")
+    }
+
     deinit {
         for descriptor in descriptors.values { Glibc.close(descriptor) }
         if lockDescriptor >= 0 { Glibc.close(lockDescriptor) }
@@ -222,13 +229,16 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     /// The directory's canonical path, once it is there and can be written.
     private static func usableDirectory(_ directory: String) throws(StorageError) -> String {
         try makeDirectory(directory)
-        guard unsafe access(directory, R_OK | W_OK | X_OK) == 0,
-            let path = unsafe realpath(directory, nil)
-        else {
-            throw error(
-                errno, "cannot use the directory \(directory)",
-                "give the user that runs the server the right to write there")
-        }
+        return try canonicalPath(
+            directory, rights: R_OK | W_OK | X_OK,
+            remedy: "give the user that runs the server the right to write there")
+    }
+
+    private static func canonicalPath(
+        _ directory: String, rights: CInt, remedy: String
+    ) throws(StorageError) -> String {
+        guard unsafe access(directory, rights) == 0, let path = unsafe realpath(directory, nil)
+        else { throw error(errno, "cannot use the directory \(directory)", remedy) }
         defer { unsafe free(path) }
         return unsafe String(cString: path)
     }
