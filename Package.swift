@@ -52,7 +52,7 @@ let package = Package(
             name: "AviaryCore", dependencies: ["AviaryWire", "Zab", nioCore, deque],
             swiftSettings: strict),
         .target(
-            name: "AviaryStorage", dependencies: ["AviaryCore", "AviaryWire", nioCore],
+            name: "AviaryStorage", dependencies: ["AviaryCore", "AviaryWire", "CZlib", nioCore],
             swiftSettings: strict),
         .target(
             name: "AviaryServer",
@@ -67,6 +67,8 @@ let package = Package(
                 lifecycle,
             ], swiftSettings: strict),
 
+        // gzip for snapshots; its header comes with what Swift itself needs on Linux.
+        .systemLibrary(name: "CZlib"),
         // What of glibc's allocator Swift does not see.
         .target(name: "CMalloc"),
         // Counts allocations; linked into tests only.

@@ -107,6 +107,9 @@ package struct ServerCore: ~Copyable, Sendable {
         case persisted(Zxid)
         /// A snapshot that was ordered is on disk, or has failed.
         case snapshotEnded
+        /// What is appended does not become durable for now, and then does again.
+        case storageStalled
+        case storageResumed
         case deadlinePassed
     }
 
@@ -118,6 +121,8 @@ package struct ServerCore: ~Copyable, Sendable {
             drive(.persisted(zxid), at: now, into: &effects)
         case .snapshotEnded:
             snapshotPolicy.ended()
+        case .storageStalled: sessions.pause()
+        case .storageResumed: sessions.resume(at: now)
         case .deadlinePassed:
             expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)

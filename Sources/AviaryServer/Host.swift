@@ -150,7 +150,17 @@ final class Host: Sendable {
         }
     }
 
+    /// Writes cannot be made durable for now, or can again.
+    func storage(isStalled: Bool) {
+        enter { core, effects, now in
+            core.step(isStalled ? .storageStalled : .storageResumed, at: now, into: &effects)
+        }
+    }
+
+    var isStopped: Bool { diskQueue.withLock { $0.isStopped } }
+
     var diskStatistics: DiskStatistics { disk.statistics }
+    var isLogWritable: Bool { disk.isLogWritable }
 
     func resetStatistics() {
         enter { core, _, _ in core.resetStatistics() }

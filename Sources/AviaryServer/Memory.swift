@@ -5,17 +5,25 @@ import Glibc
 struct Memory: Sendable {
     /// The time between two looks, in seconds.
     static let intervalSeconds: Int64 = 5
-    /// What may lie idle.
+    /// What may lie idle at once, and for long.
     private static let idleBytes = 8 << 20
+    private static let restBytes = 2 << 20
+    /// After so many looks without giving anything back, little is enough to do it.
+    private static let longLooks = 3
 
     /// What was idle when all that could be given back had been.
     private var restingBytes = 0
+    private var looks = 0
 
     /// To be called at each interval. Whoever allocates may have to wait for it, so nothing happens
     /// unless much lies idle.
     mutating func tidy() {
         guard let before = Self.idle else { return }
-        guard before.idle > restingBytes + Self.idleBytes + before.used / 8 else { return }
+        looks += 1
+        let gain = before.idle - restingBytes
+        let isMuch = gain > Self.idleBytes + before.used / 8
+        guard isMuch || (looks > Self.longLooks && gain > Self.restBytes) else { return }
+        looks = 0
         aviary_malloc_trim()
         restingBytes = Self.idle?.idle ?? before.idle
     }

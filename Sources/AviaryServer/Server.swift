@@ -56,6 +56,7 @@ package struct Server: Sendable {
         let interval = TimeAmount.seconds(Memory.intervalSeconds)
         group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
             disk.tidyMemory()
+            disk.lookAtHealth(of: host)
         }
         do {
             let channel = try await listen(configuration, on: group, host)

@@ -5,11 +5,12 @@ enum FileNames {
     static let logPrefix = "log."
     static let snapshotPrefix = "snapshot."
     static let unfinishedPrefix = "tmp."
-    /// What follows a compressed snapshot's zxid.
-    static let compressions = [".gz", ".snappy"]
-
     static func log(_ zxid: Zxid) -> String { logPrefix + zxid.hexadecimal }
-    static func snapshot(_ zxid: Zxid) -> String { snapshotPrefix + zxid.hexadecimal }
+    static func snapshot(
+        _ zxid: Zxid, _ compression: SnapshotCompression = .none
+    ) -> String {
+        snapshotPrefix + zxid.hexadecimal + compression.suffix
+    }
     /// While it is being written; nobody takes it for a snapshot.
     static func unfinished(_ snapshot: String) -> String { unfinishedPrefix + snapshot }
     /// A copy of what was cut off a log, for whoever wants to look.
@@ -60,18 +61,19 @@ struct SnapshotFile: Hashable, Sendable {
     let zxid: Zxid
     let name: String
     let size: Int
-    let isCompressed: Bool
+    let compression: SnapshotCompression
 
     init?(_ entry: FileEntry) {
-        let suffix = FileNames.compressions.first { entry.name.hasSuffix($0) }
-        let stem = entry.name.dropLast(suffix?.count ?? 0)
+        let compression =
+            [SnapshotCompression.gz, .snappy].first { entry.name.hasSuffix($0.suffix) } ?? .none
+        let stem = entry.name.dropLast(compression.suffix.count)
         guard let zxid = FileNames.zxid(in: stem, prefix: FileNames.snapshotPrefix) else {
             return nil
         }
         self.zxid = zxid
         self.name = entry.name
         self.size = entry.size
-        self.isCompressed = suffix != nil
+        self.compression = compression
     }
 
     /// By ascending zxid.

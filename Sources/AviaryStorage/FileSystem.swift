@@ -49,8 +49,6 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
         case missing
         /// A file is where it must not be.
         case misplaced
-        /// A snapshot that this server cannot decompress.
-        case compressed
     }
 
     package let code: Code

@@ -8,12 +8,15 @@ struct FileWindow: Sendable {
     private(set) var bytes: [UInt8] = []
     /// The file's offset of the first byte in the window.
     private(set) var start = 0
+    /// What the file holds, if it is compressed; offsets and the size are those of it.
+    private let content: DecompressedSnapshot?
 
     private static let usualByteCount = 1 << 20
 
-    init(name: String, size: Int) {
+    init(name: String, size: Int, content: DecompressedSnapshot? = nil) {
         self.name = name
-        self.size = size
+        self.size = content?.count ?? size
+        self.content = content
     }
 
     var end: Int { start + bytes.count }
@@ -27,7 +30,11 @@ struct FileWindow: Sendable {
         if offset >= start && count <= end - offset { return true }
         guard count <= size - offset else { return false }
         let wanted = min(max(count, Self.usualByteCount), size - offset)
-        bytes = try files.read(name, at: offset, count: wanted)
+        if let content {
+            bytes = content.read(at: offset, count: wanted)
+        } else {
+            bytes = try files.read(name, at: offset, count: wanted)
+        }
         start = offset
         return bytes.count >= count
     }

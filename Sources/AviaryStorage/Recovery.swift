@@ -77,6 +77,9 @@ package struct Recovery: Sendable {
             ? try startEmpty(logs, logFiles) : try loadNewest(candidates, files)
         repairs = try replay(logs, into: &tree, logFiles)
         isNew = candidates.isEmpty
+        if settings.limit == nil {
+            try EpochFiles.check(against: tree.lastProcessedZxid, in: files)
+        }
         return tree
     }
 
@@ -182,19 +185,13 @@ package struct Recovery: Sendable {
     mutating func load<Files: FileSystem & ~Copyable>(
         _ candidate: SnapshotFile, _ files: borrowing Files
     ) throws(StorageError) -> DataTree {
-        if candidate.isCompressed {
-            throw StorageError(
-                .compressed,
-                "\(files.directory)/\(candidate.name) is compressed, which this server cannot read; "
-                    + "unpack it", file: candidate.name)
-        }
         guard try SnapshotCheck.looksWhole(candidate, files) else {
             throw StorageError(
                 .corrupt, "\(files.directory)/\(candidate.name) is not whole", file: candidate.name)
         }
         var tree = DataTree(
             emptyWithHashSeed: settings.hashSeed, extendedTypes: settings.extendedTypes)
-        var reader = SnapshotReader(candidate)
+        var reader = try SnapshotReader(candidate, in: files)
         let trailer = try reader.read(into: &tree, from: files)
         tree.finishLoading(zxid: candidate.zxid)
         if trailer.nodesWithoutList > 0 {

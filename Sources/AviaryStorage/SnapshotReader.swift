@@ -26,8 +26,11 @@ struct SnapshotReader: Sendable {
         var nodesWithoutList = 0
     }
 
-    init(_ file: SnapshotFile) {
-        window = FileWindow(name: file.name, size: file.size)
+    init<Files: FileSystem & ~Copyable>(
+        _ file: SnapshotFile, in files: borrowing Files
+    ) throws(StorageError) {
+        window = FileWindow(
+            name: file.name, size: file.size, content: try DecompressedSnapshot(file, files))
     }
 
     /// - Throws: `corrupt` if the file is not a whole snapshot. The tree is of no use then.

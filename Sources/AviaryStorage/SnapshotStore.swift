@@ -7,19 +7,28 @@ package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     private var logFiles: Files
     /// Snapshots that the last purge found whole; they are not read again.
     private var whole: [SnapshotFile] = []
+    private let compression: SnapshotCompression
 
-    package init(files: consuming Files, logFiles: consuming Files) {
+    package init(
+        files: consuming Files, logFiles: consuming Files,
+        compression: SnapshotCompression = .none
+    ) {
         self.files = files
         self.logFiles = logFiles
+        self.compression = compression
     }
 
     /// Writes a snapshot so that it is there whole, under its name, or not at all.
-    package mutating func write(_ snapshot: TreeSnapshot) throws(StorageError) {
-        let name = FileNames.snapshot(snapshot.zxid)
+    ///
+    /// - Parameter didWrite: called with the bytes of each piece, so that it can take its time.
+    package mutating func write(
+        _ snapshot: TreeSnapshot, didWrite: (Int) -> Void = { _ in }
+    ) throws(StorageError) {
+        let name = FileNames.snapshot(snapshot.zxid, compression)
         let unfinished = FileNames.unfinished(name)
         do throws(StorageError) {
-            var writer = SnapshotWriter<Files>(file: unfinished)
-            try writer.write(snapshot, to: &files)
+            var writer = SnapshotWriter<Files>(file: unfinished, compression)
+            try writer.write(snapshot, to: &files, didWrite: didWrite)
             try files.rename(unfinished, to: name)
         } catch {
             throw give(up: unfinished, after: error)
@@ -31,7 +40,7 @@ package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     /// the oldest of them.
     ///
     /// Source: PurgeTxnLog, ZooKeeper 3.9.5. Deviation: a snapshot counts as valid only if its
-    /// checksum is right, and compressed ones, which cannot be read yet, do not count.
+    /// checksum is right.
     package mutating func purge(keeping count: Int) throws(StorageError) {
         precondition(count > 0, "a purge leaves at least one snapshot")
         let snapshots = SnapshotFile.sorted(try files.list())
@@ -73,20 +82,31 @@ enum SnapshotCheck {
     static func looksWhole<Files: FileSystem & ~Copyable>(
         _ file: SnapshotFile, _ files: borrowing Files
     ) throws(StorageError) -> Bool {
-        let end = SnapshotFormat.end
         guard file.size >= 10 else { return false }
-        return try files.read(file.name, at: file.size - end.count, count: end.count) == end
+        let (offset, mark) =
+            switch file.compression {
+            case .none: (file.size - SnapshotFormat.end.count, SnapshotFormat.end)
+            case .gz: (0, [0x1f, 0x8b])
+            case .snappy: (0, SnappyStream.magic)
+            }
+        return try files.read(file.name, at: offset, count: mark.count) == mark
     }
 
     /// Whether the last seal fits everything before it. Reads the whole file.
     static func isSealed<Files: FileSystem & ~Copyable>(
         _ file: SnapshotFile, _ files: borrowing Files
     ) throws(StorageError) -> Bool {
-        let sealStart = file.size - SnapshotFormat.sealByteCount
-        guard !file.isCompressed, sealStart >= SnapshotFormat.headerByteCount,
-            try looksWhole(file, files)
-        else { return false }
-        var window = FileWindow(name: file.name, size: file.size)
+        guard try looksWhole(file, files) else { return false }
+        let content: DecompressedSnapshot?
+        do throws(StorageError) {
+            content = try DecompressedSnapshot(file, files)
+        } catch {
+            if error.code == .corrupt { return false }
+            throw error
+        }
+        var window = FileWindow(name: file.name, size: file.size, content: content)
+        let sealStart = window.size - SnapshotFormat.sealByteCount
+        guard sealStart >= SnapshotFormat.headerByteCount else { return false }
         var checksum = Adler32()
         var offset = 0
         while offset < sealStart {

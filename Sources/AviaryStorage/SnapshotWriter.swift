@@ -21,6 +21,7 @@ enum SnapshotFormat {
 /// Source: FileSnap.serialize and SerializeUtils, ZooKeeper 3.9.5.
 struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private let file: String
+    private var compressor: SnapshotCompressor
     private var buffer = ByteBuffer()
     private var checksum = Adler32()
     private var offset = 0
@@ -29,19 +30,23 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
 
     private static var pieceByteCount: Int { 256 << 10 }
 
-    init(file: String) {
+    init(file: String, _ compression: SnapshotCompression) {
         self.file = file
+        compressor = SnapshotCompressor(compression)
         buffer.reserveCapacity(Self.pieceByteCount + 4096)
     }
 
     mutating func write(
-        _ snapshot: TreeSnapshot, to files: inout Files
+        _ snapshot: TreeSnapshot, to files: inout Files, didWrite: (Int) -> Void = { _ in }
     ) throws(StorageError) {
         try files.create(file)
+        try write(compressor.head, to: &files)
         writeHead(snapshot)
         var cursor = snapshot.cursor
         while cursor.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
-            try writePiece(to: &files)
+            let before = offset
+            try writePiece(to: &files, isLast: false)
+            didWrite(offset - before)
         }
         buffer.writeBytes(SnapshotFormat.end)
         seal()
@@ -51,7 +56,7 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         seal()
         buffer.writeInteger(snapshot.zxid.rawValue)
         seal()
-        try writePiece(to: &files)
+        try writePiece(to: &files, isLast: true)
         try files.sync(file)
         try files.close(file)
     }
@@ -81,12 +86,20 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         buffer.writeBytes(SnapshotFormat.end)
     }
 
-    private mutating func writePiece(to files: inout Files) throws(StorageError) {
+    private mutating func writePiece(
+        to files: inout Files, isLast: Bool
+    ) throws(StorageError) {
         sum()
-        try files.write(buffer.readableBytesSpan, to: file, at: offset)
-        offset += buffer.readableBytes
+        let piece = compressor.add([UInt8](buffer.readableBytesView), isLast: isLast)
+        try write(piece, to: &files)
         buffer.clear()
         summed = 0
+    }
+
+    private mutating func write(_ bytes: [UInt8], to files: inout Files) throws(StorageError) {
+        if bytes.isEmpty { return }
+        try files.write(bytes.raw, to: file, at: offset)
+        offset += bytes.count
     }
 
     /// Brings the checksum up to the end of the buffer.

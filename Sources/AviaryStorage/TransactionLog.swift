@@ -4,18 +4,24 @@ import NIOCore
 /// Writes ZooKeeper's transaction log: files `log.<zxid>` of a header and framed, checksummed
 /// entries, lengthened ahead of need.
 ///
-/// After an error nothing more is written: what is on disk is not known, and a second sync that
-/// succeeds would prove nothing about what the first one lost.
-/// Source: FileTxnLog, ZooKeeper 3.9.5. Nothing may be acknowledged before `flush` has returned.
+/// After an error what was appended is kept, and `flush` may be tried again. What the file holds
+/// behind the last sync is not known then, and a second sync that succeeds would prove nothing about
+/// what the first one lost: so the file is cut there, and everything goes into a new one.
+///
+/// Source: FileTxnLog, ZooKeeper 3.9.5, which ends the server at the first error. Nothing may be
+/// acknowledged before `flush` has returned.
 package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     private var files: Files
     private let preallocateBytes: Int
     private let sizeLimitBytes: Int
     private var current: Segment?
     private var lastZxid: Zxid
-    /// Appended and not written; flushed as one.
+    /// Appended and not known to be durable; flushed as one.
     private var pending = ByteBuffer()
-    private var failure: StorageError?
+    /// The first of them.
+    private var firstPending: Zxid?
+    /// An operation on the current file has failed.
+    private var isSuspect = false
 
     private struct Segment {
         let name: String
@@ -41,12 +47,9 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     /// Takes a transaction for the next `flush`.
     ///
     /// - Precondition: the zxid is higher than all before it.
-    package mutating func append(zxid: Zxid, payload: RawSpan) throws(StorageError) {
+    package mutating func append(zxid: Zxid, payload: RawSpan) {
         precondition(zxid > lastZxid, "transactions are logged in order")
-        if let failure { throw failure }
-        if current == nil {
-            do throws(StorageError) { try open(zxid) } catch { throw fail(error) }
-        }
+        firstPending = firstPending ?? zxid
         pending.reserveCapacity(minimumWritableBytes: payload.byteCount + LogFormat.frameByteCount)
         pending.writeInteger(Adler32.checksum(payload))
         pending.writeInteger(Int32(payload.byteCount))
@@ -57,11 +60,16 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
 
     /// Returns when all that was appended will outlive a crash.
     package mutating func flush() throws(StorageError) {
-        if let failure { throw failure }
-        guard var segment = current, pending.readableBytes > 0 else { return }
-        do throws(StorageError) { try write(to: &segment) } catch { throw fail(error) }
-        current = segment
-        if sizeLimitBytes > 0 && max(segment.size, segment.position) > sizeLimitBytes {
+        if isSuspect { try abandon() }
+        guard let firstPending else { return }
+        do throws(StorageError) {
+            if current == nil { try open(firstPending) }
+            try writePending()
+        } catch {
+            isSuspect = true
+            throw error
+        }
+        if let current, sizeLimitBytes > 0, max(current.size, current.position) > sizeLimitBytes {
             try roll()
         }
     }
@@ -75,11 +83,26 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
                 try files.truncate(segment.name, to: segment.position)
             }
             try files.close(segment.name)
-        } catch { throw fail(error) }
+        } catch {
+            isSuspect = true
+            throw error
+        }
         current = nil
     }
 
-    private mutating func write(to segment: inout Segment) throws(StorageError) {
+    /// Leaves a file in which something went wrong with what is known to be in it, and no more.
+    private mutating func abandon() throws(StorageError) {
+        if let segment = current {
+            try files.truncate(segment.name, to: segment.position)
+            try files.sync(segment.name)
+            try files.close(segment.name)
+            current = nil
+        }
+        isSuspect = false
+    }
+
+    private mutating func writePending() throws(StorageError) {
+        guard var segment = current else { preconditionFailure("there is a file to write to") }
         let end = segment.position + pending.readableBytes
         if preallocateBytes > 0 && end + LogFormat.reserveByteCount >= segment.size {
             repeat {
@@ -87,14 +110,18 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
             } while end + LogFormat.reserveByteCount >= segment.size
             try files.extend(segment.name, to: segment.size)
         }
-        var bytes = ByteBuffer()
-        swap(&bytes, &pending)
+        let bytes = pending
         try files.write(bytes.readableBytesSpan, to: segment.name, at: segment.position)
         try files.sync(segment.name)
         segment.position = end
+        current = segment
+        firstPending = nil
         // `clear` alone would keep whatever a storm once needed.
-        if bytes.capacity > Self.keptByteCount { bytes = ByteBuffer() } else { bytes.clear() }
-        swap(&bytes, &pending)
+        if pending.capacity > Self.keptByteCount {
+            pending = ByteBuffer()
+        } else {
+            pending.clear()
+        }
     }
 
     /// The buffer of a larger batch is given back.
@@ -118,11 +145,6 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
         try files.sync(name)
         try files.syncDirectory()
         current = Segment(name: name, position: header.count, size: header.count)
-    }
-
-    private mutating func fail(_ error: StorageError) -> StorageError {
-        if failure == nil { failure = error }
-        return error
     }
 }
 

@@ -115,7 +115,7 @@ private final class WorkingServer {
         for _ in 0..<steps {
             let before = history.entries.count
             history.extend(by: 1 + random.below(3))
-            try log.append(history.entries[before...])
+            log.append(history.entries[before...])
             try log.flush()
             if random.below(6) == 0 {
                 try log.roll()

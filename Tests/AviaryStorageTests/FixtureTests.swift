@@ -9,6 +9,7 @@ struct FixtureTests {
     private static let readable = [
         "01-history-quorum1", "01b-history-standalone", "02-after-restart", "03-torn-tail",
         "03b-torn-tail-in-padding", "05-snapshot-bad-checksum", "05b-snapshot-truncated",
+        "06-snapshot-gz", "06-snapshot-snappy",
         "09-history-written-by-3.8.0", "10-history-no-digest-no-close-body", "12-empty-last-log",
     ]
 
@@ -157,9 +158,20 @@ struct FixtureTests {
         #expect(notes.contains { $0.contains("log.100001054") })
     }
 
-    @Test func `the files alone recover where only the epoch file is behind`() throws {
+    @Test func `an epoch file that is behind the transactions stops the start`() throws {
         let directory = try StorageFixture("14-current-epoch-behind-zxid").copy()
-        #expect(try directory.recover().tree.lastProcessedZxid == Zxid(0x1_0000_005a))
+        #expect {
+            _ = try directory.recover()
+        } throws: { error in
+            (error as? StorageError)?.file == "currentEpoch"
+        }
+    }
+
+    @Test(arguments: ["gz", "snappy"])
+    func `a compressed snapshot is the one that is taken`(method: String) throws {
+        let recovery = try StorageFixture("06-snapshot-\(method)").copy().recover().recovery
+        #expect(recovery.start?.name.hasSuffix(method) == true)
+        #expect(recovery.notes.isEmpty)
     }
 
     @Test func `a snapshot that is passed over is named`() throws {

@@ -10,7 +10,7 @@ struct InspectionTests {
         "01-history-quorum1", "01b-history-standalone", "02-after-restart", "03-torn-tail",
         "03b-torn-tail-in-padding", "05-snapshot-bad-checksum", "05b-snapshot-truncated",
         "09-history-written-by-3.8.0", "10-history-no-digest-no-close-body", "12-empty-last-log",
-        "14-current-epoch-behind-zxid",
+        "06-snapshot-gz", "06-snapshot-snappy",
     ]
 
     // MARK: Recovery without a change

@@ -46,7 +46,7 @@ struct LogInspectionTests {
         var seen: [LogEntry] = []
         #expect(try cursor.next(files) == nil)
         for (index, entry) in history.entries.enumerated() {
-            try log.append([entry])
+            log.append([entry])
             if index % 3 == 0 { try log.flush() }
             if index % 7 == 0 { try log.roll() }
             guard try cursor.refresh(files) else { continue }
@@ -63,7 +63,7 @@ struct LogInspectionTests {
         let history = RandomHistory(seed: 4, count: 3, isSmall: true)
         let directory = try TemporaryDirectory()
         var log = try directory.log(after: .zero)
-        try log.append(history.entries)
+        log.append(history.entries)
         try log.flush()
         let whole = try #require(directory["log.1"])
         directory["log.1"] = Array(whole[..<10])
@@ -137,10 +137,10 @@ struct LogInspectionTests {
         let entries = RandomHistory(seed: 9, count: 20).entries
         let directory = try TemporaryDirectory()
         var first = try directory.log(after: .zero)
-        try first.append(entries[..<10])
+        first.append(entries[..<10])
         try first.flush()
         var second = try directory.log(after: Zxid(5))
-        try second.append(entries[7...])
+        second.append(entries[7...])
         try second.flush()
         #expect(try checks(of: directory).map(\.count) == [10, 13])
         #expect(try checks(of: directory)[1].findings.map(\.kind) == [.order, .order, .order])

@@ -41,8 +41,15 @@ final class MemoryDisk {
     private var nameChanges: [[String: Int]] = []
     /// So many operations succeed before the next fails; nil is without end.
     var operationsLeft: Int?
+    /// Decides which operations go wrong without a crash; nil: none does.
+    var faults: SeededRandom?
+    /// How many operations there are to a fault.
+    var operationsPerFault = 12
+    /// No file grows while this is so.
+    private var isFull = false
 
     static let crash = StorageError(.failed, "the test pulled the plug")
+    static let fault = StorageError(.failed, "the test broke the disk")
 
     func crash(_ random: inout SeededRandom) {
         let history = [durableNames] + nameChanges
@@ -62,6 +69,8 @@ final class MemoryDisk {
             inodes[index] = Inode(bytes: bytes, durable: bytes)
         }
         operationsLeft = nil
+        faults = nil
+        isFull = false
     }
 
     private static func apply(_ change: Change, to bytes: inout [UInt8]) {
@@ -79,15 +88,26 @@ final class MemoryDisk {
     }
 
     private func spend() throws(StorageError) {
-        guard let left = operationsLeft else { return }
-        if left == 0 { throw Self.crash }
-        operationsLeft = left - 1
+        if let left = operationsLeft {
+            if left == 0 { throw Self.crash }
+            operationsLeft = left - 1
+        }
+    }
+
+    /// Whether this operation goes wrong.
+    private func hasFault() -> Bool {
+        guard faults != nil else { return false }
+        if faults?.below(operationsPerFault * 2) == 0 { isFull.toggle() }
+        return faults?.below(operationsPerFault) == 0
     }
 
     private func inode(_ file: String) throws(StorageError) -> Int {
         guard let inode = names[file] else { throw StorageError(.failed, "no file \(file)") }
         return inode
     }
+
+    /// The files by name.
+    var sizes: [String: Int] { names.mapValues { inodes[$0].bytes.count } }
 
     fileprivate var entries: [FileEntry] {
         names.map { FileEntry(name: $0.key, size: inodes[$0.value].bytes.count) }
@@ -102,9 +122,27 @@ final class MemoryDisk {
     private func change(_ file: String, _ make: () -> Change) throws(StorageError) {
         try spend()
         let inode = try inode(file)
-        let change = make()
+        var change = make()
+        let isFaulty = hasFault()
+        if isFaulty {
+            // Some of it may have been written.
+            guard case .write(let data, let offset) = change else { throw Self.fault }
+            let written = faults?.below(data.count + 1) ?? 0
+            change = .write(Array(data.prefix(written)), at: offset)
+        } else if isFull && grows(change, inode) {
+            throw Self.fault
+        }
         Self.apply(change, to: &inodes[inode].bytes)
         inodes[inode].changes.append(change)
+        if isFaulty { throw Self.fault }
+    }
+
+    private func grows(_ change: Change, _ inode: Int) -> Bool {
+        let size = inodes[inode].bytes.count
+        return switch change {
+        case .write(let data, let offset): offset + data.count > size
+        case .resize(let newSize): newSize > size
+        }
     }
 
     fileprivate func write(_ data: [UInt8], _ file: String, _ offset: Int) throws(StorageError) {
@@ -121,14 +159,22 @@ final class MemoryDisk {
     fileprivate func sync(_ file: String) throws(StorageError) {
         try spend()
         let inode = try inode(file)
-        inodes[inode].durable = inodes[inode].bytes
+        let isFaulty = hasFault()
+        // After an error the system takes the pages for written: no later sync will write them.
+        if !isFaulty {
+            for change in inodes[inode].changes {
+                Self.apply(change, to: &inodes[inode].durable)
+            }
+        }
         inodes[inode].changes = []
+        if isFaulty { throw Self.fault }
     }
 
     fileprivate func changeNames(
         _ body: (inout [String: Int]) -> Void
     ) throws(StorageError) {
         try spend()
+        if hasFault() { throw Self.fault }
         body(&names)
         nameChanges.append(names)
     }
@@ -142,6 +188,7 @@ final class MemoryDisk {
 
     fileprivate func syncNames() throws(StorageError) {
         try spend()
+        if hasFault() { throw Self.fault }
         durableNames = names
         nameChanges = []
     }

@@ -155,10 +155,10 @@ extension LogEntry {
 }
 
 extension TransactionLog where Files: ~Copyable {
-    mutating func append(_ entries: some Sequence<LogEntry>) throws(StorageError) {
+    mutating func append(_ entries: some Sequence<LogEntry>) {
         for entry in entries {
             let payload = entry.payload
-            try append(zxid: entry.header.zxid, payload: payload.raw)
+            append(zxid: entry.header.zxid, payload: payload.raw)
         }
     }
 }

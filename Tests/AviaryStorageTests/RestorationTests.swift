@@ -56,7 +56,7 @@ struct RestorationTests {
                 try log.roll()
                 try store.write(RandomHistory.tree(after: history.entries[..<index]).snapshot)
             }
-            try log.append([entry])
+            log.append([entry])
         }
         try log.flush()
         let copy = try backUp(directory, all: true)

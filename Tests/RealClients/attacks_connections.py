@@ -1,10 +1,10 @@
 """Attacks by how a client connects, and by how slowly it sends and reads."""
-import os
-import resource
+import shlex
 import socket
 import struct
 import time
 
+import harness
 import rawclient
 from attacking import *  # noqa: F403  (all of it is for attacks)
 from rawclient import buffer, text
@@ -169,25 +169,33 @@ def session_flood(target):
 
 @attack
 def descriptors(target):
-    """so many connections that the server has no file descriptor left, and writes that need a new log"""
-    identity = target.server.process.pid
-    old = resource.prlimit(identity, resource.RLIMIT_NOFILE)
-    limit = len(os.listdir(f'/proc/{identity}/fd')) + 100
-    writer = target.client()
-    resource.prlimit(identity, resource.RLIMIT_NOFILE, (limit, old[1]))
+    """more connections than a server of its own has descriptors for, and writes that need new logs"""
+    limit = 300
+    words = harness.command_line(harness.server_template(), '{cfg}')
+    template = shlex.join(['prlimit', f'--nofile={limit}', *words])
+    server = harness.Server(('snapCount=100',), template=template).start()
     try:
-        connections = [target.connect(1) for _ in range(300)]
-        record = rawclient.set_record(SCRATCH, b'x')
-        for _ in range(target.size(240, 24)):
-            writer.socket.sendall(b''.join(writer.encode(rawclient.SET_DATA, record) for _ in range(500)))
-            for _ in range(500):
-                writer.receive()
+        connections = []
+        for _ in range(2 * limit):
+            try:
+                connections.append(socket.create_connection(server.address, 1))
+            except OSError:
+                break
+        for connection in connections[:20]:
+            connection.close()
+        writer = server.client()
+        writer.create('/descriptors')
+        for _ in range(target.size(5000, 1000)):
+            if writer.call(rawclient.SET_DATA, rawclient.set_record('/descriptors', b'x')).error:
+                raise ConnectionError('a write was refused')
+        logs = len(list(server.data.glob('version-2/log.*')))
+        if logs < 2:
+            raise ConnectionError('no second log was begun')
+        target.note = f'{len(connections)} connections with {limit} descriptors, {logs} logs'
+    finally:
         for connection in connections:
             connection.close()
-    finally:
-        resource.prlimit(identity, resource.RLIMIT_NOFILE, old)
-    writer.close_session()
-    target.note = f'limit {limit}'
+        server.stop()
 
 
 # MARK: Slow ones

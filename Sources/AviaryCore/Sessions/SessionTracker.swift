@@ -21,6 +21,8 @@ struct SessionTracker: Sendable {
     private var ticks: [Int64: [SessionID]] = [:]
     private var nextTick: Int64?
     private var nextID: SessionID
+    /// Nobody expires for now.
+    private var isPaused = false
 
     init(server: ServerID, tickMilliseconds: Int64, at now: Now) {
         self.tickMilliseconds = tickMilliseconds
@@ -85,11 +87,22 @@ struct SessionTracker: Sendable {
         if sessions[id]?.connection == connection { sessions[id]?.connection = nil }
     }
 
+    /// Nobody expires until `resume`: a client whose write waits for the disk may not be read, and so
+    /// cannot be heard.
+    mutating func pause() { isPaused = true }
+
+    /// Everyone gets a full timeout. O(sessions).
+    mutating func resume(at now: Now) {
+        isPaused = false
+        for id in sessions.keys { touch(id, at: now) }
+    }
+
     /// When `expired(at:)` is to be called next.
-    var deadline: Int64? { nextTick }
+    var deadline: Int64? { isPaused ? nil : nextTick }
 
     /// The sessions whose time is up, sorted. They stay until they are removed.
     mutating func expired(at now: Now) -> [SessionID] {
+        if isPaused { return [] }
         var result: [SessionID] = []
         while let tick = nextTick, tick <= now.monotonicMilliseconds {
             for id in ticks.removeValue(forKey: tick) ?? [] {

@@ -32,7 +32,7 @@ enum InertKeys {
         "peerType", "portUnification", "quorumCnxnTimeoutMs", "quorumListenOnAllIPs",
         "readonlymode.enabled",
         "secureClientPortAddress", "serializeLastProcessedZxid.enabled", "serverCnxnFactory",
-        "snapshot.compression.method", "snapshotSizeFactor",
+        "snapshotSizeFactor",
         "sslQuorumReloadCertFiles", "standaloneEnabled",
         "syncEnabled", "tcpKeepAlive", "watchManagerName",
         "watcherCleanIntervalInSeconds", "watcherCleanThreadsNum", "watcherCleanThreshold",

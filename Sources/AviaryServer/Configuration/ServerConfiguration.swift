@@ -1,4 +1,5 @@
 package import AviaryCore
+package import AviaryStorage
 
 /// Everything a server is told before it starts, under ZooKeeper's names.
 ///
@@ -24,8 +25,12 @@ package struct ServerConfiguration: Sendable, Hashable {
     package var snapshotTrustEmpty = false
     /// How many snapshots a purge leaves; 3 or more.
     package var autopurgeSnapRetainCount = 3
-    /// The time between two purges; 0: none.
-    package var autopurgePurgeIntervalHours = 0
+    /// Above 0, what no start needs any more goes after each snapshot; 0: nothing ever goes.
+    ///
+    /// Deviation: ZooKeeper purges nothing unless it is told to, and every so many hours.
+    package var autopurgePurgeIntervalHours = 1
+    /// How snapshots are packed (`snapshot.compression.method`).
+    package var snapshotCompression = SnapshotCompression.none
 
     // MARK: Clients
 

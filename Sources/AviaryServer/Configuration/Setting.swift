@@ -16,6 +16,7 @@ enum Setting: Sendable {
     case directory(Field<String>, example: String)
     case whitelist
     case digestAlgorithm
+    case snapshotCompression
 
     static let all: [String: Setting] = [clients, throttles, security, others].reduce(files) {
         $0.merging($1) { first, _ in first }
@@ -31,7 +32,7 @@ enum Setting: Sendable {
         case .yesOrNo: "no"
         case .text(_, let example), .optionalText(_, let example), .directory(_, let example):
             example
-        case .whitelist: nil
+        case .whitelist, .snapshotCompression: nil
         }
     }
 
@@ -62,6 +63,7 @@ enum Setting: Sendable {
         "preAllocSize": .number(\.preAllocSizeKiB, in: natural, of: "KiB", example: 65_536),
         "fsync.warningthresholdms": .number(
             \.fsyncWarningThresholdMilliseconds, in: natural, of: "milliseconds", example: 1000),
+        "snapshot.compression.method": .snapshotCompression,
         "snapshot.trust.empty": .boolean(\.snapshotTrustEmpty),
         "autopurge.snapRetainCount": .raisedNumber(
             \.autopurgeSnapRetainCount, atLeast: 3, example: 3),

@@ -1,3 +1,5 @@
+import AviaryStorage
+
 /// Reads the text of a `zoo.cfg`.
 ///
 /// Later entries replace earlier ones. What ZooKeeper takes from the Java command line only
@@ -112,6 +114,11 @@ private struct Reading {
             configuration[keyPath: field] = entry.value.withoutSlashesAtEnd
         case .whitelist:
             configuration.fourLetterWords = FourLetterWordWhitelist(commaSeparated: entry.value)
+        case .snapshotCompression:
+            guard let compression = SnapshotCompression(rawValue: entry.value) else {
+                throw refusal(entry, "is not known; write gz or snappy, or nothing for neither")
+            }
+            configuration.snapshotCompression = compression
         case .digestAlgorithm:
             guard let algorithm = DigestAlgorithm(javaName: entry.value) else {
                 let known = DigestAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")

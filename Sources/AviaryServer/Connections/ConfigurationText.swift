@@ -42,16 +42,17 @@ struct ConfigurationText: Sendable {
     func environment(version: String) -> String {
         var system = utsname()
         unsafe uname(&system)
-        let values = [
-            ("zookeeper.version", version),
-            ("host.name", Self.text(of: system.nodename)),
-            ("os.name", Self.text(of: system.sysname)),
-            ("os.arch", Self.text(of: system.machine)),
-            ("os.version", Self.text(of: system.release)),
-            ("user.name", Self.variable("USER")),
-            ("user.home", Self.variable("HOME")),
-            ("user.dir", Self.variable("PWD")),
-        ] + Self.memory
+        let values =
+            [
+                ("zookeeper.version", version),
+                ("host.name", Self.text(of: system.nodename)),
+                ("os.name", Self.text(of: system.sysname)),
+                ("os.arch", Self.text(of: system.machine)),
+                ("os.version", Self.text(of: system.release)),
+                ("user.name", Self.variable("USER")),
+                ("user.home", Self.variable("HOME")),
+                ("user.dir", Self.variable("PWD")),
+            ] + Self.memory
         return "Environment:\n" + values.map { "\($0.0)=\($0.1)\n" }.joined()
     }
 

@@ -180,6 +180,8 @@ final class FourLetterWords: Sendable {
         }
         text.add("uptime", now.monotonicMilliseconds - startedAt)
         text.add(host.diskStatistics)
+        // Aviary's own.
+        text.add("log_writable", host.isLogWritable ? 1 : 0)
         for (key, value) in configuration.fileDescriptors { text.add(key, value) }
         text.addIdle()
         return text.text

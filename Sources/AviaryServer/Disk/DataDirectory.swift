@@ -33,7 +33,8 @@ struct DataDirectory: ~Copyable {
         statistics.recoveryTime.add(Clock.now.monotonicMilliseconds - start)
         statistics.transactionsLoaded.add(Int64(recovery.replayed))
         var store = SnapshotStore(
-            files: dataFiles, logFiles: try PosixFiles(directory: logPath))
+            files: dataFiles, logFiles: try PosixFiles(directory: logPath),
+            compression: configuration.snapshotCompression)
         // A log without a snapshot is not believed, so there is one before the first entry.
         if recovery.isNew { try store.write(tree.snapshot) }
         log = TransactionLog(

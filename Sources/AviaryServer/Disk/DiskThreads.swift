@@ -1,6 +1,7 @@
 import AviaryCore
 import AviaryStorage
 import AviaryWire
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -14,6 +15,7 @@ final class DiskThreads: Sendable {
     private let snapshotThread = NIOThreadPool(numberOfThreads: 1)
     private let log: Mutex<TransactionLog<PosixFiles>>
     private let snapshots: Mutex<SnapshotStore<PosixFiles>>
+    private let health = Mutex(Health())
     /// How many snapshots a purge leaves; nil keeps everything.
     private let snapshotsToKeep: Int?
     private let slowSyncMilliseconds: Int64
@@ -45,6 +47,9 @@ final class DiskThreads: Sendable {
 
     func resetStatistics() { measured.withLock { $0 = DiskStatistics() } }
 
+    /// What a snapshot may take of the disk, which is the log's in the first place.
+    private static let snapshotBytesPerSecond = 100 << 20
+
     /// Gives unused memory back, on the thread that has the time for it.
     func tidyMemory() {
         snapshotThread.submit { state in
@@ -69,47 +74,96 @@ final class DiskThreads: Sendable {
 
     /// Writes all that has gathered with one sync, tells the core, and looks for more.
     private func carryOutOrders(of host: Host) {
-        do throws(StorageError) {
-            while let orders = host.takeDiskOrders() {
-                if let last = try append(orders, host) { host.persisted(last) }
-            }
-        } catch {
-            failed(error)
-        }
-    }
-
-    private func append(
-        _ orders: [StepEffects.Disk], _ host: Host
-    ) throws(StorageError) -> Zxid? {
-        try log.withLock { log throws(StorageError) in
+        while let orders = host.takeDiskOrders() {
             var last: Zxid?
             var appended = 0
             for order in orders {
                 switch order {
                 case .append(let proposal):
-                    try log.append(
-                        zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
+                    log.withLock {
+                        $0.append(
+                            zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
+                    }
                     last = proposal.zxid
                     appended += 1
-                case .rollLog: try log.roll()
+                case .rollLog: persist(host) { log throws(StorageError) in try log.roll() }
                 case .writeSnapshot(let snapshot): write(snapshot, host)
                 }
             }
             let start = Clock.now.monotonicMilliseconds
-            try log.flush()
-            let taken = Clock.now.monotonicMilliseconds - start
-            measured.withLock { measured in
-                measured.syncTimes.add(taken)
-                measured.batchSizes.add(Int64(appended))
-                if taken > slowSyncMilliseconds { measured.slowSyncs += 1 }
-            }
-            if taken > slowSyncMilliseconds {
-                logger.warning(
-                    "the sync of the log was slow", metadata: ["milliseconds": "\(taken)"])
-            }
-            return last
+            guard persist(host, { log throws(StorageError) in try log.flush() }) else { return }
+            measure(Clock.now.monotonicMilliseconds - start, of: appended)
+            if let last { host.persisted(last) }
         }
     }
+
+    /// Does something with the log until it succeeds: what was appended is kept meanwhile.
+    ///
+    /// - Returns: false if the server stops, or can never go on.
+    @discardableResult
+    private func persist(
+        _ host: Host, _ body: (inout TransactionLog<PosixFiles>) throws(StorageError) -> Void
+    ) -> Bool {
+        health.withLock { $0.busySince = Clock.now.monotonicMilliseconds }
+        while true {
+            do throws(StorageError) {
+                try log.withLock { log throws(StorageError) in try body(&log) }
+                let isRecovered = health.withLock { $0.succeeded() }
+                if isRecovered {
+                    host.storage(isStalled: false)
+                    logger.notice("the log can be written again")
+                }
+                return true
+            } catch {
+                guard error.code == .failed else {
+                    failed(error)
+                    return false
+                }
+                tell(error, host)
+            }
+            if host.isStopped { return false }
+            sleep(Self.retrySeconds)
+        }
+    }
+
+    private static let retrySeconds: UInt32 = 1
+
+    private func tell(_ error: StorageError, _ host: Host) {
+        let (isFirst, isTold) = health.withLock { health in
+            (health.failed(at: Clock.now.monotonicMilliseconds), health.isToldNow)
+        }
+        if isFirst { host.storage(isStalled: true) }
+        if isTold {
+            logger.error(
+                "the log cannot be written; writes wait, reads go on, and it is tried again",
+                metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func measure(_ milliseconds: Int64, of appended: Int) {
+        measured.withLock { measured in
+            measured.syncTimes.add(milliseconds)
+            measured.batchSizes.add(Int64(appended))
+            if milliseconds > slowSyncMilliseconds { measured.slowSyncs += 1 }
+        }
+        if milliseconds > slowSyncMilliseconds {
+            logger.warning(
+                "the sync of the log was slow", metadata: ["milliseconds": "\(milliseconds)"])
+        }
+    }
+
+    /// To be called now and then from another thread: whether the disk has stopped answering.
+    func lookAtHealth(of host: Host) {
+        let stalledFor = health.withLock { $0.newlyStalled(at: Clock.now.monotonicMilliseconds) }
+        guard let stalledFor else { return }
+        host.storage(isStalled: true)
+        logger.error(
+            "the disk does not answer; writes wait for it, and reads go on",
+            metadata: ["milliseconds": "\(stalledFor)"])
+    }
+
+    /// Whether writes can be made durable now.
+    var isLogWritable: Bool { health.withLock { !$0.isStalled } }
 
     private func write(_ snapshot: TreeSnapshot, _ host: Host) {
         snapshotThread.submit { state in
@@ -117,7 +171,8 @@ final class DiskThreads: Sendable {
             self.snapshots.withLock { store in
                 let start = Clock.now.monotonicMilliseconds
                 do throws(StorageError) {
-                    try store.write(snapshot)
+                    var pace = Pace(bytesPerSecond: Self.snapshotBytesPerSecond)
+                    try store.write(snapshot) { pace.wrote($0) }
                     let taken = Clock.now.monotonicMilliseconds - start
                     self.measured.withLock { $0.snapshotTimes.add(taken) }
                     self.logger.debug("snapshot written", metadata: ["zxid": "\(snapshot.zxid)"])

@@ -43,17 +43,3 @@ enum FileCopy {
         return copied
     }
 }
-
-/// Where a member of an ensemble keeps which epochs it is in and has accepted.
-package enum EpochFiles {
-    package static let names = ["currentEpoch", "acceptedEpoch"]
-
-    /// The number in one of the files; nil if it is not there or holds none.
-    package static func epoch<Files: FileSystem & ~Copyable>(
-        _ name: String, in files: borrowing Files
-    ) throws(StorageError) -> Int64? {
-        guard try files.list().contains(where: { $0.name == name }) else { return nil }
-        let text = String(decoding: try files.read(name, at: 0, count: 32), as: UTF8.self)
-        return Int64(text.prefix { $0.isNumber })
-    }
-}

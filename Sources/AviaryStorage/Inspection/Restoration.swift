@@ -77,7 +77,7 @@ package struct Restoration: Sendable {
         _ snapshot: TreeSnapshot, epochsFrom source: borrowing Source, to target: inout Target
     ) throws(StorageError) -> [String] {
         let name = FileNames.snapshot(snapshot.zxid)
-        var writer = SnapshotWriter<Target>(file: name)
+        var writer = SnapshotWriter<Target>(file: name, .none)
         try writer.write(snapshot, to: &target)
         let epochs = try FileCopy.copyEpochs(from: source, to: &target)
         try target.syncDirectory()

@@ -65,7 +65,7 @@ struct VerifyDataCommand: ParsableCommand {
             }
             output.json { refuse(error, &$0) }
             try output.finish()
-            throw error.code == .compressed ? ToolExit.unusable : ToolExit.found
+            throw ToolExit.found
         }
         try output.finish()
     }

@@ -92,7 +92,7 @@ enum ToolExit {
     static func because(_ error: StorageError) -> ExitCode {
         switch error.code {
         case .corrupt, .missing, .misplaced: found(error.message)
-        case .failed, .inUse, .compressed: unusable(error.message)
+        case .failed, .inUse: unusable(error.message)
         }
     }
 }
