@@ -34,7 +34,8 @@ package struct Server: Sendable {
         do throws(StorageError) {
             data = try DataDirectory(configuration)
         } catch {
-            throw LaunchError(message: error.message, exitCode: 1)
+            let hint = configuration.inspection(after: error).map { "; inspect it with: \($0)" }
+            throw LaunchError(message: error.message + (hint ?? ""), exitCode: 1)
         }
         for note in data.notes { logger.warning("recovery", metadata: ["note": "\(note)"]) }
         let replayed = data.replayed
@@ -151,6 +152,16 @@ package struct Server: Sendable {
 extension ServerConfiguration {
     /// For the log, the snapshots, the loops and what an administrator looks at.
     private static let reservedDescriptors = 64
+
+    /// The command that shows what is wrong with the data; nil if the data is not to blame.
+    fileprivate func inspection(after error: StorageError) -> String? {
+        guard error.code == .corrupt || error.code == .missing else { return nil }
+        if let file = error.file, file.hasPrefix("log.") {
+            return "aviary log --verify \(dataLogDir)/\(DataDirectory.versionDirectory)/\(file)"
+        }
+        let logs = dataLogDir == dataDir ? "" : " --log-dir \(dataLogDir)"
+        return "aviary data verify \(dataDir)\(logs)"
+    }
 
     var listenText: String { "\(clientPortAddress ?? "0.0.0.0"):\(clientPort)" }
 
