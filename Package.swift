@@ -71,6 +71,11 @@ let package = Package(
         .systemLibrary(name: "CZlib"),
         // What of glibc's allocator Swift does not see.
         .target(name: "CMalloc"),
+        // What is fuzzed, linked into tests and the fuzzer only.
+        .target(
+            name: "AviaryFuzzing",
+            dependencies: ["AviaryServer", "AviaryStorage", "AviaryCore", "AviaryWire", nioCore],
+            swiftSettings: relaxed),
         // Counts allocations; linked into tests only.
         .target(name: "CAllocationCounter"),
         .testTarget(
@@ -94,5 +99,23 @@ let package = Package(
                 "AviaryServer", "AviaryStorage", "AviaryWire", "CAllocationCounter", nioCore,
                 logging,
             ], swiftSettings: relaxed),
+        .testTarget(
+            name: "AviaryFuzzingTests", dependencies: ["AviaryFuzzing"], swiftSettings: relaxed),
     ]
 )
+
+// Set by Scripts/fuzz: our own code is built so that libFuzzer sees what an input reaches.
+if Context.environment["AVIARY_FUZZING"] != nil {
+    let ours = [
+        "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", "AviaryServer", "AviaryFuzzing",
+    ]
+    for target in package.targets where ours.contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer"])]
+    }
+    package.targets += [
+        .target(name: "CFuzzer"),
+        .executableTarget(
+            name: "aviary-fuzz", dependencies: ["AviaryFuzzing", "CFuzzer"],
+            swiftSettings: relaxed),
+    ]
+}

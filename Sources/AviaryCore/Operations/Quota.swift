@@ -36,8 +36,9 @@ extension ServerCore {
         if let statsID = tree.find(QuotaTable.statsPath(of: root)) {
             usage = QuotaText(tree.data(of: statsID) ?? []) ?? usage
         }
-        usage.count += Int64(nodes)
-        usage.bytes += Int64(bytes)
+        // A client may have written any number there.
+        usage.count &+= Int64(nodes)
+        usage.bytes &+= Int64(bytes)
         let countExcess = nodes > 0 ? limits.countExcess(of: usage.count, root) : nil
         guard let excess = countExcess ?? limits.byteExcess(of: usage.bytes, root) else { return }
         tell(excess, at: asker.time)

@@ -94,6 +94,10 @@ extension ServerCore {
         while case .frame(let frame, _)? = popWaiting(on: slot) { early.append(frame) }
         for frame in early {
             guard connections[slot].phase == .established else { return }
+            if reply.readableBytes > settings.maximumOutboxBytes {
+                close(slot, into: &effects)
+                return
+            }
             do throws(WireError) {
                 try request(frame.raw, on: slot, at: now, reply: &reply, into: &effects)
             } catch {

@@ -90,8 +90,9 @@ extension DataTree {
             let id = find(QuotaTable.statsPath(of: root)),
             var usage = QuotaText(data(of: id) ?? [])
         else { return }
-        usage.count += countChange
-        usage.bytes += bytesChange
+        // A client may have written any number there.
+        usage.count &+= countChange
+        usage.bytes &+= bytesChange
         setQuotaUsage(usage, of: id)
     }
 

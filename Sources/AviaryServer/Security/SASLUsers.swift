@@ -185,6 +185,7 @@ private struct JAASTokens {
             case "\"": return text
             case "\\":
                 guard let escaped = rest.popFirst() else { break }
+                if escaped.isNewline { throw error("has a text whose quotes are not closed") }
                 text.append(escaped)
             case _ where character.isNewline: throw error("has a text whose quotes are not closed")
             default: text.append(character)

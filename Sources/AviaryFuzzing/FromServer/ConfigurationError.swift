@@ -1,0 +1,1 @@
+../../AviaryServer/Configuration/ConfigurationError.swift

@@ -1,0 +1,1 @@
+../../AviaryServer/Security/SASLUsers.swift
