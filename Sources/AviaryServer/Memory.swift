@@ -15,6 +15,13 @@ struct Memory: Sendable {
     private var restingBytes = 0
     private var looks = 0
 
+    /// To be called before there are threads. With a heap for each of them, what one frees another
+    /// cannot use.
+    static func shareHeaps(loops: Int) {
+        let loopsPerHeap = 4
+        aviary_malloc_limit_arenas(Int32((loops + loopsPerHeap - 1) / loopsPerHeap))
+    }
+
     /// To be called at each interval. Whoever allocates may have to wait for it, so nothing happens
     /// unless much lies idle.
     mutating func tidy() {

@@ -7,4 +7,6 @@ size_t aviary_malloc_used(void) {
     return info.uordblks + info.hblkhd;
 }
 
+void aviary_malloc_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+
 void aviary_malloc_trim(void) { malloc_trim(0); }

@@ -1,11 +1,11 @@
-import AviaryWire
+package import AviaryWire
 
 /// Who may authenticate by SASL DIGEST-MD5, and with which password.
-enum SASLUsers {
+package enum SASLUsers {
     /// Reads `user:password`, one a line; blank lines and lines that begin with `#` are left out.
     ///
     /// - Parameter file: what messages call the text.
-    static func parse(
+    package static func parse(
         lines text: String, file: String
     ) throws(ConfigurationError) -> [ByteString: ByteString] {
         var passwords: [ByteString: ByteString] = [:]
@@ -34,7 +34,7 @@ enum SASLUsers {
     ///
     /// Source: SaslServerCallbackHandler, ZooKeeper 3.9.5; javax.security.auth.login.Configuration,
     /// Java 17.
-    static func parse(
+    package static func parse(
         jaas text: String, section: String, file: String
     ) throws(ConfigurationError) -> [ByteString: ByteString] {
         var tokens = JAASTokens(text, file: file)

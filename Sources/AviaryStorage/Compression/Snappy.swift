@@ -85,7 +85,7 @@ enum Snappy {
 
     private static func hash(_ block: ArraySlice<UInt8>, _ position: Int) -> Int {
         let word = (0..<minimumMatch).reduce(UInt32(0)) { $0 << 8 | UInt32(block[position + $1]) }
-        return Int(word &* 0x1e35_a7bd >> UInt32(32 - hashBits))
+        return Int((word &* 0x1e35_a7bd) >> UInt32(32 - hashBits))
     }
 
     private static func appendLiteral(_ literal: ArraySlice<UInt8>, to output: inout [UInt8]) {

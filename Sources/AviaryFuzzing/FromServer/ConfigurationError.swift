@@ -1,1 +1,0 @@
-../../AviaryServer/Configuration/ConfigurationError.swift

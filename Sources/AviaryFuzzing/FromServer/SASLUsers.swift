@@ -1,1 +1,0 @@
-../../AviaryServer/Security/SASLUsers.swift
