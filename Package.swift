@@ -68,7 +68,8 @@ let package = Package(
             ], swiftSettings: strict),
 
         // gzip for snapshots; its header comes with what Swift itself needs on Linux.
-        .systemLibrary(name: "CZlib"),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // What of glibc's allocator Swift does not see.
         .target(name: "CMalloc"),
         // What is fuzzed, linked into tests and the fuzzer only.

@@ -135,4 +135,18 @@ struct SessionTests {
         harness.advance(milliseconds: 20_000)
         #expect(harness.core.tree.sessions.isEmpty)
     }
+
+    @Test func `while the disk is stalled no session expires, and then each has its full timeout`() {
+        let harness = CoreHarness()
+        let client = harness.client(timeout: 4000)
+        harness.step(.storageStalled)
+        harness.advance(milliseconds: 60_000)
+        harness.step(.storageResumed)
+        #expect(harness.core.sessionCount == 1)
+        harness.advance(milliseconds: 3900)
+        #expect(harness.core.sessionCount == 1)
+        harness.advance(milliseconds: 2200)
+        #expect(harness.core.sessionCount == 0)
+        _ = client
+    }
 }
