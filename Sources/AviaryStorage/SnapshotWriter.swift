@@ -29,6 +29,9 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private var summed = 0
 
     private static var pieceByteCount: Int { 256 << 10 }
+    /// So much is synced at a time: one sync of it all would hold up those of the log.
+    private static var syncByteCount: Int { 4 << 20 }
+    private var synced = 0
 
     init(file: String, _ compression: SnapshotCompression) {
         self.file = file
@@ -47,6 +50,10 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
             let before = offset
             try writePiece(to: &files, isLast: false)
             didWrite(offset - before)
+            if offset - synced >= Self.syncByteCount {
+                try files.sync(file)
+                synced = offset
+            }
         }
         buffer.writeBytes(SnapshotFormat.end)
         seal()

@@ -100,6 +100,19 @@ import Testing
         #expect(events == ["/a", "/a/b", "/a/b/c", "/x"])
     }
 
+    @Test func `a flood of nodes leaves no room behind, and the tree is whole`() {
+        let harness = CoreHarness()
+        let client = harness.client()
+        _ = client.create("/kept")
+        for number in 0..<20_000 { _ = client.create("/n\(number)") }
+        for number in 0..<20_000 { _ = client.delete("/n\(number)") }
+        harness.core.checkInvariants()
+        for number in 0..<300 { _ = client.create("/again\(number)", "\(number)") }
+        harness.core.checkInvariants()
+        #expect(client.get("/again299")?.text == "299")
+        #expect(client.exists("/kept")?.error == 0)
+    }
+
     @Test func `a flood of watches leaves nothing behind, and watching goes on`() {
         let harness = CoreHarness()
         let (flood, watcher) = (harness.client(), harness.client())

@@ -136,7 +136,8 @@ struct SessionTests {
         #expect(harness.core.tree.sessions.isEmpty)
     }
 
-    @Test func `while the disk is stalled no session expires, and then each has its full timeout`() {
+    @Test func `while the disk is stalled no session expires, and then each has its full timeout`()
+    {
         let harness = CoreHarness()
         let client = harness.client(timeout: 4000)
         harness.step(.storageStalled)

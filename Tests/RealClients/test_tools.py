@@ -254,7 +254,8 @@ class Backups(ToolCase):
         self.goes_back(template='apache')
 
     def goes_back(self, template=None):
-        server, writers = self.working('snapCount=400', template=template)
+        server, writers = self.working('snapCount=400', 'autopurge.purgeInterval=0',
+                                       template=template)
         harness.wait_until(lambda: self.acknowledged(writers) > 1500, what='1500 writes')
         floor = self.acknowledged(writers)
         backup = self.value('backup', '--data-dir', server.data, '--all', 'all')

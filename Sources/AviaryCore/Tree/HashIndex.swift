@@ -25,7 +25,7 @@ package struct HashIndex: Sendable {
 
     /// - Precondition: no number that matches is in already.
     package mutating func insert(hash: UInt32, _ number: UInt32) {
-        if (count + 1) * 4 > slots.count * 3 { grow() }
+        if (count + 1) * 4 > slots.count * 3 { resize(to: slots.count * 2) }
         place(UInt64(hash) << 32 | UInt64(number + 1))
         count += 1
     }
@@ -40,7 +40,13 @@ package struct HashIndex: Sendable {
         }
         closeGap(at: position)
         count -= 1
+        // After a flood its room is given back; a quarter leaves enough for as many again.
+        if slots.count > Self.slotsKept && count * 16 < slots.count {
+            resize(to: slots.count / 4)
+        }
     }
+
+    private static let slotsKept = 4096
 
     /// Moves later entries of the run back, so that no tombstone is needed.
     private mutating func closeGap(at position: Int) {
@@ -57,9 +63,9 @@ package struct HashIndex: Sendable {
         slots[gap] = 0
     }
 
-    private mutating func grow() {
+    private mutating func resize(to size: Int) {
         let old = slots
-        slots = [UInt64](repeating: 0, count: old.count * 2)
+        slots = [UInt64](repeating: 0, count: size)
         mask = slots.count - 1
         for slot in old where slot != 0 { place(slot) }
     }

@@ -6,6 +6,10 @@ struct NodeTable: Sendable {
     private static let chunkSize = 64
     private var chunks: ContiguousArray<ContiguousArray<Znode>> = []
     private var vacant: [NodeID] = []
+    /// Nodes in each chunk.
+    private var used: [UInt8] = []
+    /// With so many vacant places the last chunks are given back, if they hold nothing.
+    private var giveBackAt = nodesKept
     private(set) var count = 0
 
     subscript(id: NodeID) -> Znode {
@@ -42,21 +46,40 @@ struct NodeTable: Sendable {
         count += 1
         if let id = vacant.popLast() {
             self[id] = node
+            used[Int(id.rawValue) / Self.chunkSize] += 1
             return id
         }
         if chunks.last.map({ $0.count == Self.chunkSize }) ?? true {
             var chunk = ContiguousArray<Znode>()
             chunk.reserveCapacity(Self.chunkSize)
             chunks.append(chunk)
+            used.append(0)
         }
         let last = chunks.count - 1
         chunks[last].append(node)
+        used[last] += 1
         return NodeID(UInt32(last * Self.chunkSize + chunks[last].count - 1))
     }
 
     mutating func remove(_ id: NodeID) {
         self[id] = .vacant
+        used[Int(id.rawValue) / Self.chunkSize] -= 1
         vacant.append(id)
         count -= 1
+        if vacant.count >= giveBackAt { giveBack() }
     }
+
+    /// After a flood of nodes the chunks behind the last one in use go.
+    private mutating func giveBack() {
+        let needed = (used.lastIndex { $0 > 0 } ?? -1) + 1
+        // If one is in use near the end, it is not looked again before many more are free.
+        giveBackAt = vacant.count + max(Self.nodesKept, count / 8)
+        guard needed <= chunks.count / 2 else { return }
+        chunks.removeLast(chunks.count - needed)
+        used.removeLast(used.count - needed)
+        vacant = vacant.filter { $0.rawValue < needed * Self.chunkSize }
+        giveBackAt = max(Self.nodesKept, vacant.count * 2)
+    }
+
+    private static let nodesKept = 4096
 }
