@@ -136,8 +136,12 @@ package struct ServerCore: ~Copyable, Sendable {
     }
 
     /// Orders a snapshot of the tree as it is now, unless one is being written.
-    package mutating func orderSnapshot(into effects: inout StepEffects) {
-        if snapshotPolicy.begin() { effects.disk.append(.writeSnapshot(tree.snapshot)) }
+    package mutating func orderSnapshot(
+        rollingLog rollsLog: Bool = false, into effects: inout StepEffects
+    ) {
+        guard snapshotPolicy.begin() else { return }
+        if rollsLog { effects.disk.append(.rollLog) }
+        effects.disk.append(.writeSnapshot(tree.snapshot))
     }
 
     /// Tells the quorum peer, and carries out what it orders.

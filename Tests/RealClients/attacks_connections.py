@@ -183,6 +183,7 @@ def descriptors(target):
                 break
         for connection in connections[:20]:
             connection.close()
+        harness.wait_until(server.answers, what='room for one more connection')
         writer = server.client()
         writer.create('/descriptors')
         for _ in range(target.size(5000, 1000)):

@@ -144,10 +144,7 @@ extension ServerCore {
         let isSnapshotDue = snapshotPolicy.isDue(
             afterAppending: bytes.readableBytes, nodes: tree.nodeCount)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
-        if isSnapshotDue {
-            effects.disk.append(.rollLog)
-            orderSnapshot(into: &effects)
-        }
+        if isSnapshotDue { orderSnapshot(rollingLog: true, into: &effects) }
     }
 
     /// A transaction's header and digest, and some more.
