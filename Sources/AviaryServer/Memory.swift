@@ -9,7 +9,7 @@ struct Memory: Sendable {
     private static let idleBytes = 8 << 20
     private static let restBytes = 2 << 20
     /// After so many looks without giving anything back, little is enough to do it.
-    private static let longLooks = 3
+    private static let longLooks = 1
 
     /// What was idle when all that could be given back had been.
     private var restingBytes = 0

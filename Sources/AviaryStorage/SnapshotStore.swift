@@ -5,7 +5,7 @@ import AviaryWire
 package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     private var files: Files
     private var logFiles: Files
-    /// Snapshots that the last purge found whole; they are not read again.
+    /// Snapshots that were written here or that a purge found whole; they are not read again.
     private var whole: [SnapshotFile] = []
     private let compression: SnapshotCompression
 
@@ -30,6 +30,8 @@ package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
             var writer = SnapshotWriter<Files>(file: unfinished, compression)
             try writer.write(snapshot, to: &files, didWrite: didWrite)
             try files.rename(unfinished, to: name)
+            let written = FileEntry(name: name, size: writer.byteCount)
+            if let file = SnapshotFile(written) { whole.append(file) }
         } catch {
             throw give(up: unfinished, after: error)
         }

@@ -25,6 +25,8 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private var buffer = ByteBuffer()
     private var checksum = Adler32()
     private var offset = 0
+    /// What was written so far.
+    var byteCount: Int { offset }
     /// So many of the buffer's bytes are in the checksum.
     private var summed = 0
 
