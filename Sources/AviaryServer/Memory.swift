@@ -16,11 +16,15 @@ struct Memory: Sendable {
     private var looks = 0
 
     /// To be called before there are threads. With a heap for each of them, what one frees another
-    /// cannot use.
-    static func shareHeaps(loops: Int) {
+    /// cannot use; and unless it is told how much to keep, glibc keeps up to 64 MiB at the end of
+    /// each, which no trim gives back.
+    static func tune(loops: Int) {
         let loopsPerHeap = 4
-        aviary_malloc_limit_arenas(Int32((loops + loopsPerHeap - 1) / loopsPerHeap))
+        aviary_malloc_tune(Int32((loops + loopsPerHeap - 1) / loopsPerHeap), keptBytes)
     }
+
+    /// Enough for the largest frame and its reply, so that they do not come from the system each time.
+    private static let keptBytes = 4 << 20
 
     /// To be called at each interval. Whoever allocates may have to wait for it, so nothing happens
     /// unless much lies idle.

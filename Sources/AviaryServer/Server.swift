@@ -24,7 +24,7 @@ package struct Server: Sendable {
         failed: @escaping @Sendable (StorageError) -> Void
     ) async throws(LaunchError) -> Server {
         let fileLimit = raiseFileLimit()
-        Memory.shareHeaps(loops: loopCount)
+        Memory.tune(loops: loopCount)
         let authentication: Authentication
         do throws(ConfigurationError) {
             authentication = try Authentication(configuration.security)

@@ -1,4 +1,5 @@
 import AviaryWire
+import Foundation
 import Testing
 
 @testable import AviaryCore
@@ -165,6 +166,47 @@ struct FixtureTests {
         } throws: { error in
             (error as? StorageError)?.file == "currentEpoch"
         }
+    }
+
+    private struct LoggedEntry: Decodable {
+        let offset: Int
+        let zxid: String
+        let type: String
+        /// The configuration that a reconfig sets.
+        let config: String?
+    }
+
+    @Test func `the log of a member that was reconfigured is read entry by entry`() throws {
+        let fixture = StorageFixture("08-reconfig-log")
+        let directory = try fixture.copy()
+        let expected = try JSONDecoder().decode(
+            [LoggedEntry].self,
+            from: Data(contentsOf: fixture.folder.appending(path: "entries.json")))
+        let files = try directory.files()
+        let log = try #require(LogFile.sorted(try files.list()).first)
+        var reader = LogReader(log)
+        #expect(try reader.checkHeader(files))
+        for wanted in expected {
+            #expect(reader.offset == wanted.offset)
+            guard case .entry(let entry) = try reader.next(files) else {
+                Issue.record("no entry at \(wanted.offset)")
+                return
+            }
+            #expect(entry.header.zxid.description == wanted.zxid)
+            #expect("\(entry.header.type)" == wanted.type)
+            if case .setData(let path, let data, _) = entry.txn, let config = wanted.config {
+                #expect(path == ReservedPath.config)
+                #expect(String(decoding: data ?? [], as: UTF8.self) == config)
+            }
+        }
+        let last = try #require(expected.last)
+        let recovered = try directory.recover()
+        #expect(recovered.tree.lastProcessedZxid.description == last.zxid)
+        let found = recovered.tree.find(ReservedPath.config)
+        let node = try #require(found)
+        let data = recovered.tree.data(of: node)
+        let config = expected.compactMap(\.config).last
+        #expect(data == config.map { [UInt8]($0.utf8) })
     }
 
     @Test(arguments: ["gz", "snappy"])

@@ -8,7 +8,7 @@ import Foundation
 /// A data directory that Apache ZooKeeper left, in `Tests/Fixtures/storage`.
 struct StorageFixture {
     let name: String
-    private let folder: URL
+    let folder: URL
 
     init(_ name: String) {
         self.name = name
