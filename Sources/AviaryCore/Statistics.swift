@@ -23,8 +23,6 @@ package struct Statistics: Sendable {
     package var revalidations = 0
     package var unsuccessfulHandshakes = 0
     package var authFailures = 0
-    package var ensembleAuthSuccesses = 0
-    package var ensembleAuthFailures = 0
     package var digestMismatches = 0
     package var proposals = 0
     package var commits = 0

@@ -1,10 +1,12 @@
+import AviaryCore
+
 /// Changes inputs at random, as follows from a seed. What a fuzzer that watches coverage does better
 /// but not everywhere is there to do.
 package struct SeededMutator: Sendable {
-    private var state: UInt64
+    private var random: SeededRandom
 
     package init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        random = SeededRandom(seed: seed)
     }
 
     /// - Parameter others: what parts may be taken from; not empty.
@@ -12,28 +14,28 @@ package struct SeededMutator: Sendable {
         _ bytes: [UInt8], with others: [[UInt8]], upTo limit: Int
     ) -> [UInt8] {
         var bytes = bytes
-        for _ in 0...below(4) { change(&bytes, with: others[below(others.count)]) }
+        for _ in 0...random.below(4) { change(&bytes, with: others[random.below(others.count)]) }
         return Array(bytes.prefix(limit))
     }
 
     private mutating func change(_ bytes: inout [UInt8], with other: [UInt8]) {
         if bytes.isEmpty { bytes.append(0) }
-        let position = below(bytes.count)
-        let length = 1 + below(min(16, bytes.count - position))
-        switch below(7) {
-        case 0: bytes[position] ^= 1 << UInt8(below(8))
-        case 1: bytes[position] = UInt8(below(256))
+        let position = random.below(bytes.count)
+        let length = 1 + random.below(min(16, bytes.count - position))
+        switch random.below(7) {
+        case 0: bytes[position] ^= 1 << UInt8(random.below(8))
+        case 1: bytes[position] = UInt8(random.below(256))
         case 2: bytes.removeSubrange(position..<position + length)
         case 3: bytes.insert(contentsOf: bytes[position..<position + length], at: position)
         case 4:
-            let values = Self.integers[below(Self.integers.count)]
+            let values = Self.integers[random.below(Self.integers.count)]
             for (offset, value) in values.enumerated() where position + offset < bytes.count {
                 bytes[position + offset] = value
             }
-        case 5: bytes[position] &+= UInt8(below(3)) &- 1
+        case 5: bytes[position] &+= UInt8(random.below(3)) &- 1
         default:
-            let start = below(other.count + 1)
-            let end = min(other.count, start + below(64))
+            let start = random.below(other.count + 1)
+            let end = min(other.count, start + random.below(64))
             bytes.replaceSubrange(position..<position + length, with: other[start..<end])
         }
     }
@@ -43,11 +45,4 @@ package struct SeededMutator: Sendable {
         [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0], [0x7f, 0xff, 0xff, 0xff], [0x80, 0, 0, 0],
         [0, 0, 0, 1], [0xff, 0xff, 0xff, 0xfe], [0, 0, 0xff, 0xff],
     ]
-
-    private mutating func below(_ limit: Int) -> Int {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return Int((state &* 0x2545_F491_4F6C_DD1D) >> 33) % limit
-    }
 }

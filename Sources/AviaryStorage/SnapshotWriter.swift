@@ -21,7 +21,7 @@ enum SnapshotFormat {
 /// Source: FileSnap.serialize and SerializeUtils, ZooKeeper 3.9.5.
 struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private let file: String
-    private var compressor: SnapshotCompressor
+    private var compressor: SnapshotCompressor?
     private var buffer = ByteBuffer()
     private var checksum = Adler32()
     private var offset = 0
@@ -45,7 +45,7 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         _ snapshot: TreeSnapshot, to files: inout Files, didWrite: (Int) -> Void = { _ in }
     ) throws(StorageError) {
         try files.create(file)
-        try write(compressor.head, to: &files)
+        if let head = compressor?.head { try write(head.raw, to: &files) }
         writeHead(snapshot)
         var cursor = snapshot.cursor
         while cursor.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
@@ -99,16 +99,20 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         to files: inout Files, isLast: Bool
     ) throws(StorageError) {
         sum()
-        let piece = compressor.add([UInt8](buffer.readableBytesView), isLast: isLast)
-        try write(piece, to: &files)
+        let piece = buffer
+        if let packed = compressor?.add([UInt8](piece.readableBytesView), isLast: isLast) {
+            try write(packed.raw, to: &files)
+        } else {
+            try write(piece.readableBytesSpan, to: &files)
+        }
         buffer.clear()
         summed = 0
     }
 
-    private mutating func write(_ bytes: [UInt8], to files: inout Files) throws(StorageError) {
+    private mutating func write(_ bytes: RawSpan, to files: inout Files) throws(StorageError) {
         if bytes.isEmpty { return }
-        try files.write(bytes.raw, to: file, at: offset)
-        offset += bytes.count
+        try files.write(bytes, to: file, at: offset)
+        offset += bytes.byteCount
     }
 
     /// Brings the checksum up to the end of the buffer.

@@ -2,14 +2,6 @@ import Testing
 
 @testable import AviaryServer
 
-private func parse(
-    _ lines: String...
-) throws -> (configuration: ServerConfiguration, warnings: [String]) {
-    let text = (["dataDir=/data", "clientPort=2181"] + lines).joined(separator: "\n")
-    let (configuration, warnings) = try ZooCfg.parse(text, file: "zoo.cfg")
-    return (configuration, warnings.map(\.description))
-}
-
 @Suite struct `Security in a zoo.cfg` {
     @Test func `every key about authentication reaches its field`() throws {
         let (configuration, warnings) = try parse(

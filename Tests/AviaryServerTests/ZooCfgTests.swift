@@ -3,7 +3,7 @@ import Testing
 @testable import AviaryServer
 
 /// The two lines that every configuration needs, and then `lines`.
-private func parse(
+func parse(
     _ lines: String...
 ) throws -> (configuration: ServerConfiguration, warnings: [String]) {
     let text = (["dataDir=/data", "clientPort=2181"] + lines).joined(separator: "\n")

@@ -1,24 +1,7 @@
+import AviaryCore
 import AviaryWire
 
 @testable import AviaryStorage
-
-/// Numbers that follow from a seed.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-    }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-
-    mutating func below(_ limit: Int) -> Int { Int(next() >> 33) % limit }
-}
 
 /// A directory that forgets at a crash what was not synced: of each file, and of the names, the
 /// changes since the last sync but for a first part of them, with the last write cut at any byte.

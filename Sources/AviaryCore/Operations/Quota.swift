@@ -63,20 +63,22 @@ extension QuotaExcess.Limit {
 
 extension QuotaText {
     fileprivate func countExcess(of wanted: Int64, _ root: Path) -> QuotaExcess? {
-        let isHard = countHardLimit > -1
-        let allowed = isHard ? countHardLimit : count
-        guard allowed > -1, wanted > allowed else { return nil }
-        return QuotaExcess(
-            root: root, limit: isHard ? .countHardLimit : .count, allowed: allowed,
-            wanted: wanted)
+        QuotaExcess(
+            root, wanted, soft: (.count, count), hard: (.countHardLimit, countHardLimit))
     }
 
     fileprivate func byteExcess(of wanted: Int64, _ root: Path) -> QuotaExcess? {
-        let isHard = byteHardLimit > -1
-        let allowed = isHard ? byteHardLimit : bytes
+        QuotaExcess(root, wanted, soft: (.bytes, bytes), hard: (.byteHardLimit, byteHardLimit))
+    }
+}
+
+extension QuotaExcess {
+    /// Nil if it is none. A hard limit takes the place of the soft one; -1 is no limit.
+    fileprivate init?(
+        _ root: Path, _ wanted: Int64, soft: (Limit, Int64), hard: (Limit, Int64)
+    ) {
+        let (limit, allowed) = hard.1 > -1 ? hard : soft
         guard allowed > -1, wanted > allowed else { return nil }
-        return QuotaExcess(
-            root: root, limit: isHard ? .byteHardLimit : .bytes, allowed: allowed,
-            wanted: wanted)
+        self.init(root: root, limit: limit, allowed: allowed, wanted: wanted)
     }
 }

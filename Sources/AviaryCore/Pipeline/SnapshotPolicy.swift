@@ -8,7 +8,7 @@
 struct SnapshotPolicy: Sendable {
     private let snapCount: Int
     private let sizeLimitBytes: Int
-    private var random: UInt64
+    private var random: SeededRandom
     private var transactions = 0
     private var bytes = 0
     private var threshold = 0
@@ -18,7 +18,7 @@ struct SnapshotPolicy: Sendable {
     init(settings: ServerSettings, seed: UInt64) {
         snapCount = max(2, settings.snapCount)
         sizeLimitBytes = settings.snapSizeLimitBytes
-        random = seed
+        random = SeededRandom(seed: seed)
         drawThresholds()
     }
 
@@ -50,9 +50,7 @@ struct SnapshotPolicy: Sendable {
         sizeThreshold = sizeLimitBytes / 2 + draw(below: sizeLimitBytes / 2)
     }
 
-    /// A linear congruential generator: nothing here needs better.
     private mutating func draw(below limit: Int) -> Int {
-        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return limit < 1 ? 0 : Int(random >> 33) % limit
+        limit < 1 ? 0 : random.below(limit)
     }
 }

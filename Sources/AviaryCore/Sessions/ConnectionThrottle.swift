@@ -27,7 +27,7 @@ struct ConnectionThrottle: Sendable {
     private var tokens: Int
     private var filledAt: Int64
     private var changedAt: Int64
-    private var random: UInt64
+    private var random: SeededRandom
     /// From 0 to 1.
     private(set) var dropProbability = 0.0
 
@@ -39,7 +39,7 @@ struct ConnectionThrottle: Sendable {
         tokens = settings.tokens
         filledAt = now.monotonicMilliseconds
         changedAt = now.monotonicMilliseconds
-        random = seed
+        random = SeededRandom(seed: seed)
     }
 
     /// Whether a handshake may go on. Takes the tokens for it.
@@ -48,7 +48,7 @@ struct ConnectionThrottle: Sendable {
         fill(at: now.monotonicMilliseconds)
         if settings.freezeTimeMilliseconds != -1 {
             changeProbability(at: now.monotonicMilliseconds)
-            if draw() < dropProbability { return false }
+            if random.fraction() < dropProbability { return false }
         }
         let need =
             settings.isWeighted
@@ -78,11 +78,5 @@ struct ConnectionThrottle: Sendable {
         } else if isLittleUsed {
             dropProbability = max(0, dropProbability - settings.dropDecrease)
         }
-    }
-
-    /// From 0 up to 1.
-    private mutating func draw() -> Double {
-        random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Double(random >> 11) * 0x1p-53
     }
 }

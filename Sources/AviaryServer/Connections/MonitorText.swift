@@ -59,8 +59,6 @@ struct MonitorText {
         add("sessionless_connections_expired", s.sessionlessConnectionsExpired)
         add("stale_sessions_expired", s.sessionsExpired)
         add("request_throttle_wait_count", s.throttleWaits)
-        add("ensemble_auth_success", s.ensembleAuthSuccesses)
-        add("ensemble_auth_fail", s.ensembleAuthFailures)
         add("commit_count", s.commits)
         add("proposal_count", s.proposals)
         add("large_requests_rejected", s.largeRequestsRejected)
@@ -85,8 +83,6 @@ struct MonitorText {
         add("snapshot_error_count", disk.snapshotErrors)
         add("sync_processor_batch_size", disk.batchSizes)
         add("startup_txns_loaded", disk.transactionsLoaded)
-        add("startup_txns_load_time", disk.transactionsLoadTime)
-        add("startup_snap_load_time", disk.snapshotLoadTime)
         add("dbinittime", disk.recoveryTime)
     }
 
@@ -99,7 +95,8 @@ struct MonitorText {
 
     private static let idleCounters = [
         "add_dead_watcher_stall_time", "cnxn_closed_without_zk_server_running",
-        "dead_watchers_cleared", "dead_watchers_queued", "diff_count", "ensemble_auth_skip",
+        "dead_watchers_cleared", "dead_watchers_queued", "diff_count", "ensemble_auth_fail",
+        "ensemble_auth_skip", "ensemble_auth_success",
         "insecure_admin_count", "learner_commit_received_count",
         "learner_proposal_received_count", "local_sessions", "looking_count",
         "non_mtls_local_conn_count", "non_mtls_remote_conn_count", "outstanding_changes_queued",
@@ -125,7 +122,8 @@ struct MonitorText {
         "read_commit_proc_issued", "read_commit_proc_req_queued",
         "reads_after_write_in_session_queue", "reads_issued_from_session_queue",
         "requests_in_session_queue", "restore_time", "session_queues_drained",
-        "socket_closing_time", "sync_process_time", "sync_processor_queue_size",
+        "socket_closing_time", "startup_snap_load_time", "startup_txns_load_time",
+        "sync_process_time", "sync_processor_queue_size",
         "time_waiting_empty_pool_in_commit_processor_read_ms", "unavailable_time",
         "write_batch_time_in_commit_processor", "write_commit_proc_issued",
         "write_commit_proc_req_queued",

@@ -3,14 +3,10 @@ import AviaryCore
 /// What the log and the snapshots took since the start or the last `srst`; times in milliseconds.
 struct DiskStatistics: Sendable {
     var syncTimes = Summary()
-    /// Syncs that took longer than `fsync.warningthresholdms`.
-    var slowSyncs = 0
     /// Transactions of one sync.
     var batchSizes = Summary()
     var snapshotTimes = Summary()
     var snapshotErrors = 0
     var transactionsLoaded = Summary()
-    var transactionsLoadTime = Summary()
-    var snapshotLoadTime = Summary()
     var recoveryTime = Summary()
 }

@@ -144,7 +144,6 @@ final class DiskThreads: Sendable {
         measured.withLock { measured in
             measured.syncTimes.add(milliseconds)
             measured.batchSizes.add(Int64(appended))
-            if milliseconds > slowSyncMilliseconds { measured.slowSyncs += 1 }
         }
         if milliseconds > slowSyncMilliseconds {
             logger.warning(

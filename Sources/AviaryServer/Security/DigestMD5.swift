@@ -89,10 +89,7 @@ package struct DigestMD5: SASLExchange {
     }
 
     private static func hexadecimalMD5(_ bytes: [UInt8]) -> [UInt8] {
-        let digits = [UInt8]("0123456789abcdef".utf8)
-        return Insecure.MD5.hash(data: bytes).flatMap {
-            [digits[Int($0 >> 4)], digits[Int($0 & 15)]]
-        }
+        Hexadecimal.encode(Insecure.MD5.hash(data: bytes)).bytes
     }
 
     /// Text whose characters are all in ISO 8859-1 is hashed in that.

@@ -15,7 +15,6 @@ package enum SnapshotCompression: String, Hashable, Sendable, CaseIterable {
 /// Packs the pieces of a snapshot as they are written.
 struct SnapshotCompressor {
     private enum Method {
-        case none
         case gz(Gzip)
         case snappy
     }
@@ -24,12 +23,12 @@ struct SnapshotCompressor {
     /// What does not fill a block yet.
     private var rest: [UInt8] = []
 
-    init(_ compression: SnapshotCompression) {
+    /// Nil for a snapshot that is not packed.
+    init?(_ compression: SnapshotCompression) {
         switch compression {
-        case .none: method = .none
+        case .none: return nil
         case .gz: method = .gz(Gzip())
-        case .snappy:
-            method = .snappy
+        case .snappy: method = .snappy
         }
     }
 
@@ -42,7 +41,6 @@ struct SnapshotCompressor {
     /// - Returns: what is to be written next; it may be nothing.
     mutating func add(_ bytes: [UInt8], isLast: Bool) -> [UInt8] {
         switch method {
-        case .none: return bytes
         case .gz(let stream): return stream.add(bytes, isLast: isLast)
         case .snappy:
             rest += bytes

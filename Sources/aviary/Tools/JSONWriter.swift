@@ -1,3 +1,6 @@
+import AviaryServer
+import AviaryWire
+
 /// Writes one JSON value on one line.
 ///
 /// 64-bit numbers that are ids stand as strings with 0x: many readers of JSON keep 53 bits only.
@@ -76,45 +79,10 @@ struct JSONWriter {
                 bytes.append(byte)
             case 0..<0x20, 0x7f:
                 bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(contentsOf: Hexadecimal.text([byte]).utf8)
+                bytes.append(contentsOf: Hexadecimal.encode([byte]).bytes)
             default: bytes.append(byte)
             }
         }
         bytes.append(UInt8(ascii: "\""))
-    }
-}
-
-enum Hexadecimal {
-    private static let digits = [UInt8]("0123456789abcdef".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * bytes.count)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-}
-
-enum Base64 {
-    private static let digits = [UInt8](
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func text(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var value: UInt32 = 0
-            for byte in group { value = value << 8 | UInt32(byte) }
-            value <<= UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                let digit = digits[Int(value >> UInt32(18 - 6 * place) & 63)]
-                text.append(place <= group.count ? digit : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AviaryServer
 import AviaryStorage
 import AviaryWire
 import Glibc
@@ -156,7 +157,7 @@ enum Words {
     /// Text in quotes, or hexadecimal.
     static func data(_ bytes: [UInt8]) -> String {
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            return "0x" + Hexadecimal.text(bytes)
+            return "0x\(Hexadecimal.encode(bytes))"
         }
         let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
         return "\"" + Path.shown([UInt8](escaped.utf8)) + "\""
@@ -208,6 +209,6 @@ extension JSONWriter {
     mutating func add(data: [UInt8]?, withBytes: Bool) {
         add("dataLength", data?.count ?? 0)
         guard withBytes else { return }
-        if let data { add("data", Base64.text(data)) } else { addNull("data") }
+        if let data { add("data", Base64.encode(data).description) } else { addNull("data") }
     }
 }
