@@ -149,7 +149,8 @@ package struct ServerCore: ~Copyable, Sendable {
         _ event: QuorumPeer.Event, at now: Now, into effects: inout StepEffects
     ) {
         precondition(peerEffects.isEmpty, "the peer is not entered from its own effects")
-        peer.step(event, into: &peerEffects)
+        peer.step(
+            event, at: Instant(milliseconds: now.monotonicMilliseconds), into: &peerEffects)
         var ordered: [QuorumPeer.Effect] = []
         swap(&ordered, &peerEffects)
         for effect in ordered {
@@ -157,6 +158,7 @@ package struct ServerCore: ~Copyable, Sendable {
             case .append(let proposal): effects.disk.append(.append(proposal))
             case .commit(let zxid): commit(upTo: zxid, at: now, into: &effects)
             case .changed: break
+            default: preconditionFailure("a standalone server has no other to talk to")
             }
         }
         ordered.removeAll(keepingCapacity: true)

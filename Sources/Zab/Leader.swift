@@ -1,41 +1,156 @@
 import AviaryWire
+import DequeModule
 
-/// Broadcast, as the leader does it: proposals go out in order, and each is committed when a quorum
-/// has it in its logs.
+/// A server that a quorum has elected: finds an epoch, brings its learners to one history, and then
+/// broadcasts.
 ///
-/// Source: ZAB paper, phase 3; Leader.propose and Leader.tryToCommit, ZooKeeper 3.9.5.
-struct Leader: ~Copyable, Sendable {
-    private let verifier: QuorumVerifier
-    private var progress: [LearnerProgress]
-    private(set) var lastProposed: Zxid
-    private(set) var lastCommitted: Zxid
+/// Source: ZAB paper, phases 1 to 3; Leader and LearnerHandler, ZooKeeper 3.9.5.
+struct Leader: Sendable {
+    /// What is waited for before anything is proposed.
+    enum Stage: Comparable, Sendable {
+        /// A quorum's accepted epochs.
+        case gathering
+        /// The new epoch on the own disk, as accepted.
+        case savingAccepted
+        /// A quorum that has accepted it.
+        case inviting
+        /// The new epoch on the own disk, as current.
+        case savingCurrent
+        /// A quorum that has the leader's history.
+        case synchronizing
+        /// Not left.
+        case broadcasting
+    }
 
-    init(verifier: QuorumVerifier, server: ServerID, lastZxid: Zxid) {
-        self.verifier = verifier
-        progress = [LearnerProgress(server: server, acknowledged: lastZxid)]
+    let settings: QuorumSettings
+    var stage: Stage
+    /// By the time of their coming.
+    var handlers: [LearnerHandler] = []
+    /// The epoch to be, and at last the epoch.
+    var epoch: Int64
+    /// Where log and epoch stood when this server was elected.
+    let initialZxid: Zxid
+    let initialEpoch: Int64
+    /// A new epoch with a counter of zero counts as proposed and committed.
+    var lastProposed: Zxid
+    var lastCommitted: Zxid
+    /// Syncs that wait for a commit.
+    var pendingSyncs: Deque<(zxid: Zxid, link: LinkID)> = []
+    /// When the stage must be over.
+    var stageDeadline: Instant?
+    var nextPing: Instant?
+    private var isFullTick = false
+    /// Why this server does not lead any more.
+    private(set) var resignation: QuorumPeer.Resignation?
+
+    /// A server that is an ensemble by itself: its epoch does not change.
+    init(alone settings: QuorumSettings, lastZxid: Zxid) {
+        self.settings = settings
+        stage = .broadcasting
+        epoch = Int64(lastZxid.epoch)
+        initialZxid = lastZxid
+        initialEpoch = epoch
         lastProposed = lastZxid
         lastCommitted = lastZxid
     }
 
-    mutating func propose(_ proposal: Proposal, into effects: inout [QuorumPeer.Effect]) {
-        precondition(proposal.zxid > lastProposed, "proposals are made in the order of their zxids")
-        lastProposed = proposal.zxid
-        effects.append(.append(proposal))
+    init(
+        elected settings: QuorumSettings, _ durable: borrowing DurableState, at now: Instant
+    ) {
+        self.settings = settings
+        stage = .gathering
+        epoch = durable.acceptedEpoch + 1
+        initialZxid = durable.persisted
+        initialEpoch = durable.currentEpoch
+        lastProposed = durable.persisted
+        lastCommitted = durable.persisted
+        stageDeadline = now.adding(milliseconds: settings.initTime)
+        nextPing = now.adding(milliseconds: settings.tickTime / 2)
     }
 
-    /// A server, this one included, has everything up to a zxid in its log.
-    mutating func acknowledge(
-        _ zxid: Zxid, from server: ServerID, into effects: inout [QuorumPeer.Effect]
+    var isBroadcasting: Bool { stage == .broadcasting }
+
+    /// This epoch before its first transaction.
+    var epochZxid: Zxid { Zxid(epoch: epoch) }
+
+    var deadline: Instant? {
+        guard let nextPing else { return nil }
+        return min(nextPing, stageDeadline ?? nextPing)
+    }
+
+    mutating func resign(_ reason: QuorumPeer.Resignation) {
+        if resignation == nil { resignation = reason }
+    }
+
+    // MARK: Links
+
+    mutating func connected(_ link: LinkID, at now: Instant) {
+        precondition(index(of: link) == nil, "a link connects once")
+        let deadline = now.adding(milliseconds: settings.initTime)
+        handlers.append(LearnerHandler(link: link, deadline: deadline))
+    }
+
+    mutating func lost(_ link: LinkID) {
+        if let index = index(of: link) { handlers.remove(at: index) }
+    }
+
+    func index(of link: LinkID) -> Int? {
+        handlers.firstIndex { $0.link == link }
+    }
+
+    mutating func disconnect(_ index: Int, into effects: inout [QuorumPeer.Effect]) {
+        effects.append(.disconnectLearner(handlers[index].link))
+        handlers.remove(at: index)
+    }
+
+    func send(
+        _ message: LeaderMessage, to index: Int, into effects: inout [QuorumPeer.Effect]
     ) {
-        precondition(zxid <= lastProposed, "only what was proposed can be acknowledged")
-        guard let index = progress.firstIndex(where: { $0.server == server }),
-            zxid > progress[index].acknowledged
-        else { return }
-        progress[index].acknowledged = zxid
-        let reached = verifier.reached(by: progress)
-        if reached > lastCommitted {
-            lastCommitted = reached
-            effects.append(.commit(upTo: reached))
+        effects.append(.sendToLearner(message, handlers[index].link))
+    }
+
+    // MARK: Time
+
+    mutating func deadlinePassed(at now: Instant, into effects: inout [QuorumPeer.Effect]) {
+        if let stageDeadline, stageDeadline <= now {
+            resign(.noQuorum)
+            return
         }
+        guard let nextPing, nextPing <= now else { return }
+        self.nextPing = now.adding(milliseconds: settings.tickTime / 2)
+        isFullTick.toggle()
+        dropSilent(at: now, into: &effects)
+        if isFullTick, stage == .broadcasting {
+            let present = servers { $0.isForwarded }
+            guard settings.verifier.isQuorum(present) else {
+                resign(.noQuorum)
+                return
+            }
+        }
+        for index in handlers.indices where handlers[index].isForwarded {
+            send(.ping(lastProposed), to: index, into: &effects)
+        }
+    }
+
+    /// Source: LearnerHandler.ping and SyncLimitCheck.check, ZooKeeper 3.9.5.
+    private mutating func dropSilent(
+        at now: Instant, into effects: inout [QuorumPeer.Effect]
+    ) {
+        let owedSince = now.adding(milliseconds: -settings.syncTime)
+        for index in handlers.indices.reversed() {
+            let owes = handlers[index].owed.map { $0.since <= owedSince } ?? false
+            if owes || handlers[index].deadline <= now { disconnect(index, into: &effects) }
+        }
+    }
+
+    // MARK: Quorums
+
+    /// This server and the voters among its learners that meet a condition.
+    func servers(_ condition: (LearnerHandler) -> Bool) -> [ServerID] {
+        var list = [settings.server]
+        for handler in handlers where !handler.isObserver && condition(handler) {
+            list.append(handler.server)
+        }
+        return list
     }
 }

@@ -6,6 +6,7 @@ import Testing
 
 struct QuorumPeerTests {
     private let me = ServerID(1)
+    private let start = Instant(milliseconds: 0)
 
     private func proposal(_ zxid: Int64) -> Proposal {
         Proposal(zxid: Zxid(zxid), bytes: ByteBuffer(integer: zxid))
@@ -15,7 +16,7 @@ struct QuorumPeerTests {
         var peer = QuorumPeer(
             server: me, verifier: QuorumVerifier(majorityOf: [me]), lastZxid: Zxid(7))
         var effects: [QuorumPeer.Effect] = []
-        peer.step(.started, into: &effects)
+        peer.step(.started, at: start, into: &effects)
         #expect(effects == [.changed(.leading)])
         #expect(peer.role == .leading)
     }
@@ -24,8 +25,8 @@ struct QuorumPeerTests {
         let verifier = QuorumVerifier(majorityOf: [me, ServerID(2), ServerID(3)])
         var peer = QuorumPeer(server: me, verifier: verifier, lastZxid: .zero)
         var effects: [QuorumPeer.Effect] = []
-        peer.step(.started, into: &effects)
-        #expect(effects.isEmpty)
+        peer.step(.started, at: start, into: &effects)
+        #expect(!effects.contains(.changed(.leading)))
         #expect(peer.role == .looking)
     }
 
@@ -33,17 +34,17 @@ struct QuorumPeerTests {
         var peer = QuorumPeer(
             server: me, verifier: QuorumVerifier(majorityOf: [me]), lastZxid: .zero)
         var effects: [QuorumPeer.Effect] = []
-        peer.step(.started, into: &effects)
+        peer.step(.started, at: start, into: &effects)
         effects.removeAll()
-        for zxid in 1...3 { peer.step(.propose(proposal(Int64(zxid))), into: &effects) }
+        for zxid in 1...3 { peer.step(.propose(proposal(Int64(zxid))), at: start, into: &effects) }
         #expect(effects == (1...3).map { .append(proposal(Int64($0))) })
         effects.removeAll()
-        peer.step(.persisted(Zxid(2)), into: &effects)
+        peer.step(.persisted(Zxid(2)), at: start, into: &effects)
         #expect(effects == [.commit(upTo: Zxid(2))])
         effects.removeAll()
-        peer.step(.persisted(Zxid(2)), into: &effects)
+        peer.step(.persisted(Zxid(2)), at: start, into: &effects)
         #expect(effects.isEmpty)
-        peer.step(.persisted(Zxid(3)), into: &effects)
+        peer.step(.persisted(Zxid(3)), at: start, into: &effects)
         #expect(effects == [.commit(upTo: Zxid(3))])
     }
 

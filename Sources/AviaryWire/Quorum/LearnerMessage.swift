@@ -1,0 +1,132 @@
+import NIOCore
+
+/// What a follower or an observer tells its leader.
+///
+/// Source: Learner, SendAckRequestProcessor and LearnerHandler, ZooKeeper 3.9.5.
+package enum LearnerMessage: Hashable, Sendable {
+    /// The first packet of a follower; the zxid is its accepted epoch with a counter of zero.
+    case followerInfo(LearnerInfo?, accepted: Zxid)
+    case observerInfo(LearnerInfo?, accepted: Zxid)
+    /// The last zxid of the learner's log. A current epoch of -1 means that the epoch had been
+    /// accepted before, and is not accepted once more.
+    case ackEpoch(lastZxid: Zxid, currentEpoch: Int32)
+    case ack(Zxid)
+    case ping(Zxid, touched: [SessionTouch])
+    case revalidate(SessionID, timeoutMilliseconds: Int32)
+    case request(ForwardedRequest)
+    /// Of no meaning to a leader.
+    case unknown(type: Int32)
+
+    package init(_ packet: QuorumPacket) throws(WireError) {
+        switch packet.kind {
+        case .followerInfo:
+            self = .followerInfo(try Self.info(packet.data), accepted: packet.zxid)
+        case .observerInfo:
+            self = .observerInfo(try Self.info(packet.data), accepted: packet.zxid)
+        case .ack: self = .ack(packet.zxid)
+        case .ackEpoch:
+            let epoch = try packet.payload { reader throws(WireError) in try reader.readInt() }
+            self = .ackEpoch(lastZxid: packet.zxid, currentEpoch: epoch)
+        case .ping: self = .ping(packet.zxid, touched: try Self.touches(packet.data))
+        case .revalidate:
+            let touch = try packet.payload { reader throws(WireError) in
+                try SessionTouch(from: &reader)
+            }
+            self = .revalidate(touch.session, timeoutMilliseconds: touch.timeoutMilliseconds)
+        case .request: self = .request(try Self.request(packet))
+        default: self = .unknown(type: packet.type)
+        }
+    }
+
+    private static func info(_ data: ByteBuffer?) throws(WireError) -> LearnerInfo? {
+        guard let data else { return nil }
+        var reader = JuteReader(data.readableBytesSpan)
+        return try LearnerInfo(from: &reader)
+    }
+
+    private static func touches(_ data: ByteBuffer?) throws(WireError) -> [SessionTouch] {
+        guard let data else { return [] }
+        var reader = JuteReader(data.readableBytesSpan)
+        var list: [SessionTouch] = []
+        list.reserveCapacity(reader.remaining / SessionTouch.byteCount)
+        while reader.remaining > 0 { list.append(try SessionTouch(from: &reader)) }
+        return list
+    }
+
+    private static func request(_ packet: QuorumPacket) throws(WireError) -> ForwardedRequest {
+        guard let data = packet.data else { throw .unexpectedNull }
+        var reader = JuteReader(data.readableBytesSpan)
+        let session = SessionID(try reader.readLong())
+        let cxid = try reader.readInt()
+        let type = try reader.readInt()
+        var body = data
+        body.moveReaderIndex(forwardBy: reader.position)
+        return ForwardedRequest(
+            session: session, cxid: cxid, type: type, body: body.slice(),
+            identities: packet.identities)
+    }
+
+    /// Nil for what has no meaning.
+    package var packet: QuorumPacket? {
+        switch self {
+        case .followerInfo(let info, let accepted):
+            QuorumPacket(.followerInfo, accepted, data: info.map(Self.data))
+        case .observerInfo(let info, let accepted):
+            QuorumPacket(.observerInfo, accepted, data: info.map(Self.data))
+        case .ack(let zxid): QuorumPacket(.ack, zxid)
+        case .ackEpoch(let lastZxid, let epoch):
+            QuorumPacket(.ackEpoch, lastZxid, data: ByteBuffer(integer: epoch))
+        case .ping(let zxid, let touched): Self.ping(zxid, touched)
+        case .revalidate(let session, let timeout):
+            QuorumPacket(
+                .revalidate, .none,
+                data: Self.data(SessionTouch(session, timeoutMilliseconds: timeout)))
+        case .request(let request): Self.packet(request)
+        case .unknown: nil
+        }
+    }
+
+    private static func data(_ info: LearnerInfo) -> ByteBuffer {
+        var data = ByteBuffer()
+        info.write(to: &data)
+        return data
+    }
+
+    private static func data(_ touch: SessionTouch) -> ByteBuffer {
+        var data = ByteBuffer()
+        touch.write(to: &data)
+        return data
+    }
+
+    private static func ping(_ zxid: Zxid, _ touched: [SessionTouch]) -> QuorumPacket {
+        var data = ByteBuffer()
+        data.reserveCapacity(touched.count * SessionTouch.byteCount)
+        for touch in touched { touch.write(to: &data) }
+        return QuorumPacket(.ping, zxid, data: data)
+    }
+
+    private static func packet(_ request: ForwardedRequest) -> QuorumPacket {
+        var data = ByteBuffer()
+        data.writeInteger(request.session.rawValue)
+        data.writeInteger(request.cxid)
+        data.writeInteger(request.type)
+        data.writeImmutableBuffer(request.body)
+        return QuorumPacket(.request, .none, data: data, identities: request.identities)
+    }
+}
+
+extension Zxid {
+    /// Where a packet has no zxid.
+    package static let none = Zxid(-1)
+}
+
+extension QuorumPacket {
+    /// Reads the data, which must be there; bytes that follow what is read are ignored.
+    func payload<Value>(
+        _ read: (inout JuteReader) throws(WireError) -> Value
+    ) throws(WireError) -> Value {
+        guard let data else { throw .unexpectedNull }
+        var reader = JuteReader(data.readableBytesSpan)
+        return try read(&reader)
+    }
+}

@@ -1,0 +1,112 @@
+import AviaryWire
+
+/// Source: ZAB paper, phase 3; Leader.propose and tryToCommit, ZooKeeper 3.9.5.
+extension Leader {
+    mutating func propose(
+        _ proposal: Proposal, at now: Instant, _ durable: inout DurableState,
+        into effects: inout [QuorumPeer.Effect]
+    ) {
+        precondition(stage == .broadcasting, "only an established leader proposes")
+        precondition(proposal.zxid > lastProposed, "proposals are made in the order of their zxids")
+        if proposal.zxid.counter == .max {
+            // The last number of an epoch is not used, so that none ever overflows
+            // (ZOOKEEPER-1277).
+            resign(.zxidsUsedUp)
+            return
+        }
+        lastProposed = proposal.zxid
+        durable.append(proposal, into: &effects)
+        for index in handlers.indices
+        where handlers[index].isForwarded && !handlers[index].isObserver {
+            forward(proposal, to: index, at: now, into: &effects)
+        }
+    }
+
+    mutating func forward(
+        _ proposal: Proposal, to index: Int, at now: Instant,
+        into effects: inout [QuorumPeer.Effect]
+    ) {
+        send(.proposal(proposal.zxid, proposal.bytes), to: index, into: &effects)
+        // What is committed before the learner serves, it does not acknowledge.
+        if handlers[index].owed == nil, handlers[index].phase == .active {
+            handlers[index].owed = (proposal.zxid, now)
+        }
+    }
+
+    mutating func hear(
+        _ message: LearnerMessage, from index: Int, at now: Instant,
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        switch message {
+        case .ack(let zxid):
+            // The answer to `upToDate` is about no proposal.
+            if zxid.beginsEpoch { return }
+            guard zxid <= lastProposed, zxid.epoch == lastProposed.epoch else {
+                disconnect(index, into: &effects)
+                return
+            }
+            handlers[index].acknowledged = max(handlers[index].acknowledged, zxid)
+            if let owed = handlers[index].owed, owed.zxid <= zxid {
+                handlers[index].owed = zxid < lastProposed ? (zxid.next, now) : nil
+            }
+            commit(&durable, into: &effects)
+        case .request, .revalidate, .ping:
+            effects.append(
+                .receivedFromLearner(message, handlers[index].server, handlers[index].link))
+        case .followerInfo, .observerInfo, .ackEpoch: disconnect(index, into: &effects)
+        case .unknown: break
+        }
+    }
+
+    /// Commits what a quorum has in its logs, this server always included: it applies nothing that
+    /// its own log could lose (ZOOKEEPER-4882). ZooKeeper does not wait for the leader's log.
+    ///
+    /// An acknowledgement counts as long as the connection it came on: a learner that has come
+    /// anew may have been told to truncate what it had acknowledged.
+    mutating func commit(
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        var progress = [
+            LearnerProgress(server: settings.server, acknowledged: durable.persisted)
+        ]
+        for handler in handlers where handler.phase == .active && !handler.isObserver {
+            progress.append(
+                LearnerProgress(server: handler.server, acknowledged: handler.acknowledged))
+        }
+        let reached = min(durable.persisted, settings.verifier.reached(by: progress))
+        guard reached > lastCommitted else { return }
+        let hasLearners = handlers.contains { $0.isForwarded }
+        let committed =
+            hasLearners ? durable.history.proposals(after: lastCommitted, upTo: reached) : []
+        for proposal in committed {
+            for index in handlers.indices where handlers[index].isForwarded {
+                let message: LeaderMessage =
+                    handlers[index].isObserver
+                    ? .inform(proposal.zxid, proposal.bytes) : .commit(proposal.zxid)
+                send(message, to: index, into: &effects)
+            }
+        }
+        lastCommitted = reached
+        durable.commit(upTo: reached, into: &effects)
+        while let sync = pendingSyncs.first, sync.zxid <= reached {
+            pendingSyncs.removeFirst()
+            answer(.sync, to: sync.link, into: &effects)
+        }
+    }
+
+    /// Answers a learner's sync when everything proposed before it is committed.
+    mutating func sync(for link: LinkID, into effects: inout [QuorumPeer.Effect]) {
+        if lastProposed > lastCommitted {
+            pendingSyncs.append((lastProposed, link))
+        } else {
+            answer(.sync, to: link, into: &effects)
+        }
+    }
+
+    func answer(
+        _ message: LeaderMessage, to link: LinkID, into effects: inout [QuorumPeer.Effect]
+    ) {
+        guard let index = index(of: link), handlers[index].phase == .active else { return }
+        send(message, to: index, into: &effects)
+    }
+}

@@ -1,0 +1,69 @@
+import AviaryWire
+import DequeModule
+
+/// Source: Follower.processPacket, Observer.processPacket and SendAckRequestProcessor, 3.9.5.
+extension Learner {
+    mutating func hear(
+        _ message: LeaderMessage, _ durable: inout DurableState,
+        into effects: inout [QuorumPeer.Effect]
+    ) {
+        switch message {
+        case .proposal(let zxid, let bytes):
+            if settings.isObserver { return }
+            append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
+        case .commit(let zxid), .commitAndActivate(let zxid, _):
+            // Observers ignore commits; one that has no proposal is ignored by ZooKeeper as well.
+            if settings.isObserver || pending.isEmpty { return }
+            noteCommit(zxid)
+            applyCommitted(&durable, into: &effects)
+        case .inform(let zxid, let bytes), .informAndActivate(let zxid, _, let bytes):
+            append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
+            if resignation == nil { noteCommit(zxid) }
+            applyCommitted(&durable, into: &effects)
+        case .ping(let zxid): effects.append(.answerPing(zxid, link))
+        case .revalidated, .sync: effects.append(.receivedFromLeader(message))
+        case .upToDate, .unknown: break
+        case .leaderInfo, .diff, .trunc, .snap, .newLeader: resign(.protocolBroken)
+        }
+    }
+
+    /// More of the log would outlive a crash.
+    mutating func persistedMore(
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        switch stage {
+        case .persisting(let end):
+            guard durable.persisted >= end else { return }
+            stage = .savingCurrent
+            if durable.currentEpoch < epoch {
+                durable.enter(epoch, with: end, into: &effects)
+            } else {
+                stage = .synchronized
+                send(.ack(Zxid(epoch: epoch)), into: &effects)
+            }
+        case .active:
+            acknowledge(durable, into: &effects)
+            applyCommitted(&durable, into: &effects)
+        default: break
+        }
+    }
+
+    /// Acknowledges each proposal that is safe, and not before this server serves: until then the
+    /// leader takes every packet but one for a mistake.
+    mutating func acknowledge(
+        _ durable: borrowing DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        while let zxid = unacknowledged.first, zxid <= durable.persisted {
+            unacknowledged.removeFirst()
+            if !settings.isObserver { send(.ack(zxid), into: &effects) }
+        }
+    }
+
+    /// What is committed is applied once it is in the own log for good (ZOOKEEPER-4882).
+    mutating func applyCommitted(
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        let end = min(committed, durable.persisted)
+        if end > durable.applied { durable.commit(upTo: end, into: &effects) }
+    }
+}

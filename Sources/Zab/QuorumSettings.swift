@@ -1,0 +1,43 @@
+package import AviaryWire
+
+/// What a member knows of itself and its ensemble. Times are in milliseconds, names ZooKeeper's.
+package struct QuorumSettings: Hashable, Sendable {
+    package var server: ServerID
+    package var verifier: QuorumVerifier
+    /// An observer hears what is decided, and decides nothing.
+    package var isObserver = false
+    /// The last committed configuration, as it travels in votes and to learners.
+    package var configuration: ByteString = ""
+    package var configurationVersion = Zxid.zero
+
+    package var tickTime: Int64 = 3000
+    /// Ticks for discovery and for synchronization, each.
+    package var initLimit: Int64 = 10
+    /// Ticks that a synchronized peer may be silent, and a proposal without an answer.
+    package var syncLimit: Int64 = 5
+    /// `fastleader.minNotificationInterval`.
+    package var minimumNotificationInterval: Int64 = 200
+    /// `fastleader.maxNotificationInterval`.
+    package var maximumNotificationInterval: Int64 = 60_000
+    /// How long a winner waits for better votes. `FastLeaderElection.finalizeWait`.
+    package var finalizeWait: Int64 = 200
+    /// `leaderConnectDelayDuringRetryMs`.
+    package var leaderConnectDelay: Int64 = 100
+    package var leaderConnectAttempts = 5
+    /// Committed proposals kept for learners that lag. `commitLogCount`.
+    package var historyLimit = 500
+    /// Whether a learner with a history of its own is sent a snapshot rather than told to
+    /// truncate, where that is safe.
+    package var prefersSnapshots = true
+    /// Whether the driver can read proposals back from the log. See `SyncPlan.readLog`.
+    package var readsLog = false
+
+    package init(server: ServerID, verifier: QuorumVerifier) {
+        self.server = server
+        self.verifier = verifier
+    }
+
+    package var isVoter: Bool { !isObserver && verifier.voters.contains(server) }
+    var initTime: Int64 { initLimit * tickTime }
+    var syncTime: Int64 { syncLimit * tickTime }
+}

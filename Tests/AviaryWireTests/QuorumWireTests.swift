@@ -1,0 +1,134 @@
+import AviaryWire
+import NIOCore
+import Testing
+
+struct QuorumWireTests {
+    private func packet(dataLength: Int32, then rest: [Int32] = []) -> [UInt8] {
+        var buffer = ByteBuffer()
+        buffer.writeInteger(QuorumPacket.Kind.proposal.rawValue)
+        buffer.writeInteger(Int64(1))
+        buffer.writeInteger(dataLength)
+        for value in rest { buffer.writeInteger(value) }
+        return Array(buffer.readableBytesView)
+    }
+
+    @Test(arguments: [Int32(-2), 101, .max])
+    func `a packet's length is judged before its bytes are there`(length: Int32) {
+        let bytes = packet(dataLength: length)
+        #expect(throws: WireError.lengthOutOfBounds(length)) {
+            try QuorumPacketDecoder(maximumLength: 100).nextPacket(in: bytes.raw, from: 0)
+        }
+    }
+
+    @Test func `a packet names no more identities than a client can have`() {
+        let bytes = packet(dataLength: -1, then: [1_000_000])
+        #expect(throws: WireError.lengthOutOfBounds(1_000_000)) {
+            try QuorumPacketDecoder().nextPacket(in: bytes.raw, from: 0)
+        }
+    }
+
+    @Test func `the lengths of all identities together are bounded`() {
+        let identity: [Int32] = [60] + [Int32](repeating: 0, count: 15)
+        let bytes = packet(dataLength: -1, then: [2] + identity + identity)
+        #expect(throws: WireError.lengthOutOfBounds(128)) {
+            try QuorumPacketDecoder(maximumLength: 100).nextPacket(in: bytes.raw, from: 0)
+        }
+    }
+
+    @Test func `what lacks the data it needs is refused`() {
+        for kind in [QuorumPacket.Kind.request, .ackEpoch, .revalidate] {
+            #expect(throws: WireError.unexpectedNull) {
+                try LearnerMessage(QuorumPacket(kind, .zero))
+            }
+        }
+        for kind in [QuorumPacket.Kind.proposal, .inform, .leaderInfo, .commitAndActivate] {
+            #expect(throws: WireError.unexpectedNull) {
+                try LeaderMessage(QuorumPacket(kind, .zero))
+            }
+        }
+        #expect(throws: WireError.truncated) {
+            try LearnerMessage(QuorumPacket(.ping, .zero, data: ByteBuffer(bytes: [1, 2, 3])))
+        }
+    }
+
+    @Test func `an unknown packet is passed over, not refused`() throws {
+        var packet = QuorumPacket(.ping, .zero)
+        packet.type = 99
+        #expect(try LearnerMessage(packet) == .unknown(type: 99))
+        #expect(try LeaderMessage(packet) == .unknown(type: 99))
+    }
+
+    @Test(arguments: [8, 12, 20])
+    func `a learner may introduce itself in shorter forms`(length: Int) throws {
+        var buffer = ByteBuffer()
+        LearnerInfo(server: ServerID(3), configurationVersion: Zxid(7)).write(to: &buffer)
+        let bytes = Array(buffer.readableBytesView.prefix(length))
+        var reader = JuteReader(bytes.raw)
+        let info = try LearnerInfo(from: &reader)
+        #expect(info.server == ServerID(3))
+        #expect(info.protocolVersion == (length >= 12 ? LearnerInfo.currentProtocol : nil))
+        #expect(info.configurationVersion == (length >= 20 ? Zxid(7) : nil))
+        var again = ByteBuffer()
+        info.write(to: &again)
+        #expect(Array(again.readableBytesView) == bytes)
+    }
+
+    @Test func `votes of older servers are read as they came`() throws {
+        let vote = Notification(
+            state: .looking, leader: ServerID(2), zxid: Zxid(0x5_0000_0001), electionEpoch: 3,
+            peerEpoch: 5, configuration: "version=0")
+        var buffer = ByteBuffer()
+        vote.write(to: &buffer)
+        let bytes = Array(buffer.readableBytesView)
+        for length in [28, 36] {
+            let part = Array(bytes.prefix(length))
+            var reader = JuteReader(part.raw)
+            let old = try Notification(from: &reader)
+            #expect(old.peerEpoch == 5 && old.version == 0 && old.configuration == nil)
+            var again = ByteBuffer()
+            old.write(to: &again)
+            #expect(Array(again.readableBytesView) == part)
+        }
+        for length in Array(0..<28) + Array(29..<36) + Array(37..<bytes.count) {
+            let part = Array(bytes.prefix(length))
+            var reader = JuteReader(part.raw)
+            #expect(throws: WireError.self) { try Notification(from: &reader) }
+        }
+    }
+
+    @Test func `what follows a vote is ignored`() throws {
+        let vote = Notification(
+            state: .leading, leader: ServerID(2), zxid: .zero, electionEpoch: 3, peerEpoch: 5,
+            configuration: "x")
+        var buffer = ByteBuffer()
+        vote.write(to: &buffer)
+        buffer.writeInteger(Int64(77))
+        var reader = JuteReader(buffer.readableBytesSpan)
+        #expect(try Notification(from: &reader) == vote)
+    }
+
+    @Test func `a greeting is waited for, and its length is bounded`() throws {
+        let greeting = InitialMessage(
+            server: ServerID(1), addresses: ["[::1]:3888", "h:3888"], sendsAll: true)
+        var buffer = ByteBuffer()
+        greeting.write(to: &buffer)
+        let bytes = Array(buffer.readableBytesView)
+        for length in 0..<bytes.count {
+            #expect(try InitialMessage.first(in: Array(bytes.prefix(length)).raw) == nil)
+        }
+        #expect(try InitialMessage.first(in: bytes.raw)?.message == greeting)
+        for length in [Int32(-1), 0, 2049] {
+            var long = ByteBuffer(integer: Int64(-65536))
+            long.writeInteger(Int64(1))
+            long.writeInteger(length)
+            let bytes = Array(long.readableBytesView)
+            #expect(throws: WireError.lengthOutOfBounds(length)) {
+                try InitialMessage.first(in: bytes.raw)
+            }
+        }
+        let unknown = Array(ByteBuffer(integer: Int64(-65534)).readableBytesView)
+        #expect(throws: WireError.self) { try InitialMessage.first(in: unknown.raw) }
+        let bare = Array(ByteBuffer(integer: Int64(9)).readableBytesView)
+        #expect(try InitialMessage.first(in: bare.raw)?.message.server == ServerID(9))
+    }
+}

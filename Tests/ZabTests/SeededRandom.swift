@@ -1,0 +1,19 @@
+struct SeededRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = (seed &+ 1) &* 0x9E37_79B9_7F4A_7C15 | 1
+    }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+
+    mutating func below(_ limit: Int) -> Int { Int(next() >> 33) % limit }
+
+    /// True once in so many times.
+    mutating func oneIn(_ count: Int) -> Bool { below(count) == 0 }
+}
