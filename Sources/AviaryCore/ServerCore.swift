@@ -1,7 +1,7 @@
 package import AviaryWire
 import DequeModule
 package import NIOCore
-import Zab
+package import Zab
 
 /// A whole server less the world: tree, sessions, watches, and what is on its way.
 ///
@@ -111,6 +111,12 @@ package struct ServerCore: ~Copyable, Sendable {
         case storageStalled
         case storageResumed
         case deadlinePassed
+        /// What the other servers and the disk tell the quorum peer.
+        case quorum(QuorumPeer.Event)
+        /// The leader's tree has come whole over a link, and is of this zxid.
+        case snapshotReceived(TreeBox, Zxid, LinkID)
+        /// The log ends with this zxid, and the tree is what it and the snapshots lead to.
+        case truncated(TreeBox, after: Zxid)
     }
 
     package mutating func step(_ event: Event, at now: Now, into effects: inout StepEffects) {
@@ -123,6 +129,9 @@ package struct ServerCore: ~Copyable, Sendable {
             snapshotPolicy.ended()
         case .storageStalled: sessions.pause()
         case .storageResumed: sessions.resume(at: now)
+        case .quorum(let event): drive(event, at: now, into: &effects)
+        case .snapshotReceived, .truncated:
+            preconditionFailure("a standalone server has no leader")
         case .deadlinePassed:
             expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)

@@ -105,6 +105,8 @@ final class FuzzServer {
                 log.append(Self.reread(proposal.bytes))
             case .rollLog: break
             case .writeSnapshot(let snapshot): snapshots.append(snapshot)
+            case .saveEpochs, .truncate, .installSnapshot:
+                fatalError("a standalone server has no leader")
             }
         }
         effects.disk.removeAll()

@@ -88,6 +88,8 @@ final class DiskThreads: Sendable {
                     appended += 1
                 case .rollLog: persist(host) { log throws(StorageError) in try log.roll() }
                 case .writeSnapshot(let snapshot): write(snapshot, host)
+                case .saveEpochs, .truncate, .installSnapshot:
+                    preconditionFailure("a standalone server has no leader")
                 }
             }
             let start = Clock.now.monotonicMilliseconds
