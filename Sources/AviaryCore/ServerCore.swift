@@ -113,10 +113,6 @@ package struct ServerCore: ~Copyable, Sendable {
         case deadlinePassed
         /// What the other servers and the disk tell the quorum peer.
         case quorum(QuorumPeer.Event)
-        /// The leader's tree has come whole over a link, and is of this zxid.
-        case snapshotReceived(TreeBox, Zxid, LinkID)
-        /// The log ends with this zxid, and the tree is what it and the snapshots lead to.
-        case truncated(TreeBox, after: Zxid)
     }
 
     package mutating func step(_ event: Event, at now: Now, into effects: inout StepEffects) {
@@ -130,13 +126,26 @@ package struct ServerCore: ~Copyable, Sendable {
         case .storageStalled: sessions.pause()
         case .storageResumed: sessions.resume(at: now)
         case .quorum(let event): drive(event, at: now, into: &effects)
-        case .snapshotReceived, .truncated:
-            preconditionFailure("a standalone server has no leader")
         case .deadlinePassed:
             expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)
             reap(at: now, into: &effects)
         }
+    }
+
+    /// The leader's tree has come whole over a link, and is of this zxid.
+    package mutating func receive(
+        tree: consuming DataTree, of zxid: Zxid, over link: LinkID, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        preconditionFailure("a standalone server has no leader")
+    }
+
+    /// The log ends with this zxid, and the tree is what it and the snapshots lead to.
+    package mutating func truncated(
+        to tree: consuming DataTree, after zxid: Zxid, at now: Now, into effects: inout StepEffects
+    ) {
+        preconditionFailure("a standalone server has no leader")
     }
 
     /// When the driver is to send `deadlinePassed`, in monotonic milliseconds.

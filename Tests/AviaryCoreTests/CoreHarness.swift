@@ -75,6 +75,8 @@ final class CoreHarness {
             case .rollLog: break
             case .writeSnapshot(let snapshot):
                 snapshots.append(snapshot)
+            case .saveEpochs, .truncate, .installSnapshot:
+                preconditionFailure("a standalone server has no leader")
             }
         }
         effects.disk.removeAll()
