@@ -191,5 +191,7 @@ struct ConnectionTable: Sendable {
         }
     }
 
+    var slotsInUse: [UInt32] { all.map(\.id.slot) }
+
     var all: some Sequence<Connection> { slots.lazy.filter { $0.phase != .vacant } }
 }

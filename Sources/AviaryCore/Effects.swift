@@ -42,6 +42,9 @@ package struct StepEffects: ~Copyable, Sendable {
         case digestMismatch(Zxid)
         /// A write passed a limit, whether or not it was refused for it.
         case quotaExceeded(QuotaExcess)
+        case roleChanged(QuorumPeer.Role)
+        /// The leader has sent a transaction of which this server can make nothing. It must not go on.
+        case unreadableTransaction(Zxid, WireError)
     }
 
     package var disk: [Disk] = []

@@ -31,8 +31,14 @@ package struct ServerCore: ~Copyable, Sendable {
     /// Bytes of large writes on their way.
     var largeBytes = 0
     var connectionThrottle: ConnectionThrottle
-    private var peer: QuorumPeer
-    private var peerEffects: [QuorumPeer.Effect] = []
+    var peer: QuorumPeer
+    var peerEffects: [QuorumPeer.Effect] = []
+    /// What this server has given its leader, in order.
+    var forwarded = ForwardedRequests()
+    /// The leader's tree, while the disk takes it over.
+    var incomingTree: DataTree?
+    /// The text of the configuration node, in an ensemble.
+    let configuration: ByteString?
     /// Connections that have not asked for a session, in the order they came.
     private var sessionless: Deque<(due: Int64, id: ConnectionID)> = []
     var snapshotPolicy: SnapshotPolicy
@@ -51,21 +57,10 @@ package struct ServerCore: ~Copyable, Sendable {
     var events: [WatchEvent] = []
     var firedSlots: [UInt32] = []
 
-    /// A write or a sync that waits for its commit.
-    struct InFlight: Sendable {
-        enum Work: Sendable {
-            case transaction(LogEntry)
-            case sync(path: ByteString?)
-        }
-
-        let zxid: Zxid
-        let work: Work
-        /// The op code of the request, which decides the form of the reply.
-        let request: OpCode
-        let xid: Int32
-        /// Nil for what the server does by itself.
-        let connection: ConnectionID?
-        let arrivedAt: Int64
+    /// Whether a server is an ensemble by itself.
+    package enum Membership: Sendable {
+        case standalone
+        case member(QuorumSettings, QuorumPeer.Recovered)
     }
 
     /// - Parameters:
@@ -73,7 +68,7 @@ package struct ServerCore: ~Copyable, Sendable {
     ///   - randomSeed: for the hash of watched paths and for when snapshots are due.
     package init(
         settings: ServerSettings, tree: consuming DataTree, authentication: Authentication,
-        randomSeed: UInt64, at now: Now
+        membership: Membership = .standalone, randomSeed: UInt64, at now: Now
     ) {
         self.settings = settings
         self.authentication = authentication
@@ -88,14 +83,16 @@ package struct ServerCore: ~Copyable, Sendable {
         outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
         sessions = SessionTracker(
             server: settings.server, tickMilliseconds: settings.tickTimeMilliseconds, at: now)
-        for id in tree.sessions.keys.sorted() {
-            sessions.add(
-                id, timeoutMilliseconds: tree.sessions[id] ?? 0, connection: nil, at: now)
-            sessions.reserve(id)
+        switch membership {
+        case .standalone:
+            peer = QuorumPeer(
+                server: settings.server,
+                verifier: QuorumVerifier(majorityOf: [settings.server]), lastZxid: lastProposed)
+            configuration = nil
+        case .member(let quorum, let recovered):
+            peer = QuorumPeer(quorum, recovered)
+            configuration = quorum.configuration
         }
-        peer = QuorumPeer(
-            server: settings.server, verifier: QuorumVerifier(majorityOf: [settings.server]),
-            lastZxid: lastProposed)
         self.tree = tree
     }
 
@@ -118,6 +115,7 @@ package struct ServerCore: ~Copyable, Sendable {
     package mutating func step(_ event: Event, at now: Now, into effects: inout StepEffects) {
         switch event {
         case .started:
+            describeEnsemble(at: now)
             drive(.started, at: now, into: &effects)
         case .persisted(let zxid):
             drive(.persisted(zxid), at: now, into: &effects)
@@ -127,60 +125,32 @@ package struct ServerCore: ~Copyable, Sendable {
         case .storageResumed: sessions.resume(at: now)
         case .quorum(let event): drive(event, at: now, into: &effects)
         case .deadlinePassed:
-            expireSessions(at: now, into: &effects)
             closeSessionless(at: now, into: &effects)
-            reap(at: now, into: &effects)
+            if let due = peer.deadline, due.milliseconds <= now.monotonicMilliseconds {
+                drive(.deadlinePassed, at: now, into: &effects)
+            }
+            if isLeading {
+                expireSessions(at: now, into: &effects)
+                reap(at: now, into: &effects)
+            }
         }
-    }
-
-    /// The leader's tree has come whole over a link, and is of this zxid.
-    package mutating func receive(
-        tree: consuming DataTree, of zxid: Zxid, over link: LinkID, at now: Now,
-        into effects: inout StepEffects
-    ) {
-        preconditionFailure("a standalone server has no leader")
-    }
-
-    /// The log ends with this zxid, and the tree is what it and the snapshots lead to.
-    package mutating func truncated(
-        to tree: consuming DataTree, after zxid: Zxid, at now: Now, into effects: inout StepEffects
-    ) {
-        preconditionFailure("a standalone server has no leader")
     }
 
     /// When the driver is to send `deadlinePassed`, in monotonic milliseconds.
     package var deadline: Int64 {
-        min(sessions.deadline ?? .max, sessionless.first?.due ?? .max, reaper.deadline)
+        let due = min(sessionless.first?.due ?? .max, peer.deadline?.milliseconds ?? .max)
+        return isLeading ? min(due, sessions.deadline ?? .max, reaper.deadline) : due
     }
 
     /// Orders a snapshot of the tree as it is now, unless one is being written.
     package mutating func orderSnapshot(
         rollingLog rollsLog: Bool = false, into effects: inout StepEffects
     ) {
-        guard snapshotPolicy.begin() else { return }
+        // What is not decided is not to outlive this server's part in it (the dirty snapshot of
+        // ZooKeeper's Leader.lead).
+        guard peer.role != .looking, snapshotPolicy.begin() else { return }
         if rollsLog { effects.disk.append(.rollLog) }
         effects.disk.append(.writeSnapshot(tree.snapshot))
-    }
-
-    /// Tells the quorum peer, and carries out what it orders.
-    mutating func drive(
-        _ event: QuorumPeer.Event, at now: Now, into effects: inout StepEffects
-    ) {
-        precondition(peerEffects.isEmpty, "the peer is not entered from its own effects")
-        peer.step(
-            event, at: Instant(milliseconds: now.monotonicMilliseconds), into: &peerEffects)
-        var ordered: [QuorumPeer.Effect] = []
-        swap(&ordered, &peerEffects)
-        for effect in ordered {
-            switch effect {
-            case .append(let proposal): effects.disk.append(.append(proposal))
-            case .commit(let zxid): commit(upTo: zxid, at: now, into: &effects)
-            case .changed: break
-            default: preconditionFailure("a standalone server has no other to talk to")
-            }
-        }
-        ordered.removeAll(keepingCapacity: true)
-        swap(&ordered, &peerEffects)
     }
 
     // MARK: Connections

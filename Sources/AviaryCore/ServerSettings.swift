@@ -70,5 +70,8 @@ package struct ServerSettings: Sendable {
     package var requiredSchemes: [ByteString] = []
     /// `reconfigEnabled`: a standalone server cannot do it then either, but says so differently.
     package var reconfigEnabled = false
+    /// `leaderServes`: whether clients may connect to this server while it leads.
+    package var leaderServes = true
+
     package init() {}
 }

@@ -220,6 +220,7 @@ final class Host: Sendable {
                     "path": "\(excess.root)", "limit": "\(excess.limit.rawValue)",
                     "allowed": "\(excess.allowed)", "wanted": "\(excess.wanted)",
                 ])
+        case .roleChanged, .unreadableTransaction: break
         }
     }
 

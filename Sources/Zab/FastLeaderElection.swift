@@ -3,10 +3,14 @@ package import AviaryWire
 /// Finds a server whom a quorum wants to lead; then answers those that still look for one.
 ///
 /// Source: FastLeaderElection.lookForLeader and WorkerReceiver.run, ZooKeeper 3.9.5. A vote for
-/// oneself is counted at once instead of being sent through a queue.
+/// oneself is counted at once instead of being sent through a queue. Deviation: better votes are not
+/// waited for where nobody is left who could cast one.
 package struct FastLeaderElection: Hashable, Sendable {
     package enum Event: Hashable, Sendable {
         case received(Notification, from: ServerID)
+        /// There is no connection to a server any more, or there is one.
+        case lost(ServerID)
+        case found(ServerID)
         case deadlinePassed
     }
 
@@ -30,6 +34,8 @@ package struct FastLeaderElection: Hashable, Sendable {
     private var finalizeAt: Instant?
     private var resendAt: Instant?
     private var interval: Int64 = 0
+    /// Voters that cannot be heard for now.
+    private var unreachable: [ServerID] = []
     /// Servers without a vote that were answered while looking, and when.
     private var answered: [Answer] = []
 
@@ -66,7 +72,7 @@ package struct FastLeaderElection: Hashable, Sendable {
         interval = settings.minimumNotificationInterval
         resendAt = now.adding(milliseconds: interval)
         propose(initialVote, into: &effects)
-        judge(at: now)
+        judge(at: now, into: &effects)
     }
 
     /// The leader is followed, or leads: from now on all its servers name the same epoch.
@@ -81,7 +87,12 @@ package struct FastLeaderElection: Hashable, Sendable {
     ) {
         switch event {
         case .received(let notification, let sender):
+            unreachable.removeAll { $0 == sender }
             receive(notification, from: sender, at: now, into: &effects)
+        case .found(let server): unreachable.removeAll { $0 == server }
+        case .lost(let server):
+            if !unreachable.contains(server) { unreachable.append(server) }
+            if finalizeAt != nil { judge(at: now, into: &effects) }
         case .deadlinePassed:
             guard state == .looking else { return }
             if let finalizeAt {
@@ -116,8 +127,9 @@ package struct FastLeaderElection: Hashable, Sendable {
             electionEpoch: heard.electionEpoch, state: heard.state, version: heard.version)
         if finalizeAt != nil {
             // Only a better vote makes a decision wait that is as good as made.
+            let isBetter = cast.vote.isBetter(than: vote, in: settings.verifier)
             finalizeAt = now.adding(milliseconds: settings.finalizeWait)
-            guard cast.vote.isBetter(than: vote, in: settings.verifier) else { return }
+            guard isBetter || cast.agrees(with: ownCast) else { return }
         }
         switch heard.state {
         case .looking: count(cast, of: sender, at: now, into: &effects)
@@ -161,7 +173,7 @@ package struct FastLeaderElection: Hashable, Sendable {
             propose(cast.vote, into: &effects)
         }
         tally.record(cast, of: sender)
-        judge(at: now)
+        judge(at: now, into: &effects)
     }
 
     private mutating func propose(_ vote: Vote, into effects: inout [Effect]) {
@@ -170,8 +182,15 @@ package struct FastLeaderElection: Hashable, Sendable {
         broadcast(into: &effects)
     }
 
-    private mutating func judge(at now: Instant) {
-        if settings.verifier.isQuorum(tally.servers(agreeingWith: ownCast)) {
+    private mutating func judge(at now: Instant, into effects: inout [Effect]) {
+        let agreeing = tally.servers(agreeingWith: ownCast)
+        guard settings.verifier.isQuorum(agreeing) else { return }
+        let isUnanimous = settings.verifier.voters.allSatisfy {
+            agreeing.contains($0) || unreachable.contains($0)
+        }
+        if isUnanimous {
+            decide(vote, into: &effects)
+        } else {
             finalizeAt = now.adding(milliseconds: settings.finalizeWait)
         }
     }

@@ -40,6 +40,8 @@ struct Leader: Sendable {
     var stageDeadline: Instant?
     var nextPing: Instant?
     private var isFullTick = false
+    /// The oldest proposal that the own disk is known to owe, and since when.
+    private var ownOwed: (zxid: Zxid, since: Instant)?
     /// Why this server does not lead any more.
     private(set) var resignation: QuorumPeer.Resignation?
 
@@ -111,7 +113,9 @@ struct Leader: Sendable {
 
     // MARK: Time
 
-    mutating func deadlinePassed(at now: Instant, into effects: inout [QuorumPeer.Effect]) {
+    mutating func deadlinePassed(
+        at now: Instant, _ durable: borrowing DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
         if let stageDeadline, stageDeadline <= now {
             resign(.noQuorum)
             return
@@ -119,6 +123,10 @@ struct Leader: Sendable {
         guard let nextPing, nextPing <= now else { return }
         self.nextPing = now.adding(milliseconds: settings.tickTime / 2)
         isFullTick.toggle()
+        if isOwnDiskStalled(durable, at: now) {
+            resign(.diskStalled)
+            return
+        }
         dropSilent(at: now, into: &effects)
         if isFullTick, stage == .broadcasting {
             let present = servers { $0.isForwarded }
@@ -130,6 +138,21 @@ struct Leader: Sendable {
         for index in handlers.indices where handlers[index].isForwarded {
             send(.ping(lastProposed), to: index, into: &effects)
         }
+    }
+
+    /// A leader commits nothing that its own log lacks, so with a disk that hangs it must not stay.
+    private mutating func isOwnDiskStalled(
+        _ durable: borrowing DurableState, at now: Instant
+    ) -> Bool {
+        guard stage == .broadcasting, durable.persisted < durable.appended else {
+            ownOwed = nil
+            return false
+        }
+        if let owed = ownOwed, owed.zxid > durable.persisted {
+            return owed.since.adding(milliseconds: settings.syncTime) <= now
+        }
+        ownOwed = (durable.appended, now)
+        return false
     }
 
     /// Source: LearnerHandler.ping and SyncLimitCheck.check, ZooKeeper 3.9.5.

@@ -21,7 +21,10 @@ extension Learner {
             if resignation == nil { noteCommit(zxid) }
             applyCommitted(&durable, into: &effects)
         case .ping(let zxid): effects.append(.answerPing(zxid, link))
-        case .revalidated, .sync: effects.append(.receivedFromLeader(message))
+        case .revalidated: effects.append(.receivedFromLeader(message))
+        case .sync:
+            late.append((committed, message))
+            answerLate(durable, into: &effects)
         case .upToDate, .unknown: break
         case .leaderInfo, .diff, .trunc, .snap, .newLeader: resign(.protocolBroken)
         }
@@ -65,5 +68,16 @@ extension Learner {
     ) {
         let end = min(committed, durable.persisted)
         if end > durable.applied { durable.commit(upTo: end, into: &effects) }
+        answerLate(durable, into: &effects)
+    }
+
+    /// A sync is answered when everything that was committed before it can be read.
+    private mutating func answerLate(
+        _ durable: borrowing DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        while let first = late.first, first.after <= durable.applied {
+            late.removeFirst()
+            effects.append(.receivedFromLeader(first.message))
+        }
     }
 }

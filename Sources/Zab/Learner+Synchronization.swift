@@ -176,6 +176,8 @@ extension Learner {
         send(.ack(Zxid(epoch: epoch)), into: &effects)
         acknowledge(durable, into: &effects)
         applyCommitted(&durable, into: &effects)
+        let isWhole = pending.first.map { Int64($0.epoch) >= epoch } ?? true
+        if isWhole { effects.append(.startEpoch(Zxid(epoch: epoch))) }
         if let role { effects.append(.changed(role)) }
     }
 }

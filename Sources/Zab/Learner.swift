@@ -55,6 +55,8 @@ struct Learner: Sendable {
     var unacknowledged: Deque<Zxid> = []
     /// Known to be committed.
     var committed = Zxid.zero
+    /// What the leader said about everything that is committed so far, which is not applied yet.
+    var late: Deque<(after: Zxid, message: LeaderMessage)> = []
     private(set) var resignation: QuorumPeer.Resignation?
 
     init(

@@ -29,6 +29,7 @@ extension QuorumPeer {
     package enum Resignation: Hashable, Sendable {
         case noQuorum
         case zxidsUsedUp
+        case diskStalled
         /// The other side is of an epoch that this one does not follow.
         case epochPassed
         case leaderLost
@@ -45,6 +46,9 @@ extension QuorumPeer {
 
         // The election port.
         case vote(Notification, from: ServerID)
+        /// The connection to another's election port broke, or came about.
+        case voterLost(ServerID)
+        case voterFound(ServerID)
 
         // The own disk.
         /// All entries up to here will outlive a crash.
@@ -99,7 +103,7 @@ extension QuorumPeer {
         /// The same, though it is not known to be committed; no snapshot may be written before this
         /// server leads (the dirty snapshot of ZooKeeper's Leader.lead).
         case adopt(upTo: Zxid)
-        /// The next transaction is numbered after this.
+        /// All that came before this epoch is applied; its transactions are numbered after this.
         case startEpoch(Zxid)
         case changed(Role)
 

@@ -52,7 +52,10 @@ package struct QuorumPeer: ~Copyable, Sendable {
 
     /// When `deadlinePassed` is due. An earlier one may not matter any more.
     package var deadline: Instant? {
-        [election.deadline, phase.deadline].compactMap(\.self).min()
+        if isAlone { return nil }
+        guard let first = election.deadline else { return phase.deadline }
+        guard let second = phase.deadline else { return first }
+        return min(first, second)
     }
 
     package mutating func step(
@@ -63,6 +66,8 @@ package struct QuorumPeer: ~Copyable, Sendable {
         case .deadlinePassed: deadlinePassed(at: now, into: &effects)
         case .vote(let notification, let sender):
             elect(.received(notification, from: sender), at: now, into: &effects)
+        case .voterLost(let server): elect(.lost(server), at: now, into: &effects)
+        case .voterFound(let server): elect(.found(server), at: now, into: &effects)
         case .persisted(let zxid): durable.hasPersisted(zxid)
         case .epochsSaved: durable.haveSavedEpochs()
         case .truncated(let zxid): durable.hasTruncated(after: zxid)
@@ -261,8 +266,9 @@ extension Leader {
             logRead(log, for: link, at: now, durable, into: &effects)
         case .answerSync(let link): sync(for: link, into: &effects)
         case .answer(let message, let link): answer(message, to: link, into: &effects)
-        case .deadlinePassed: deadlinePassed(at: now, into: &effects)
-        case .started, .vote, .truncated, .snapshotReceived, .snapshotInstalled,
+        case .deadlinePassed: deadlinePassed(at: now, durable, into: &effects)
+        case .started, .vote, .voterLost, .voterFound, .truncated, .snapshotReceived,
+            .snapshotInstalled,
             .leaderConnected, .leaderLost, .receivedFromLeader, .forward:
             break
         }
@@ -290,7 +296,8 @@ extension Learner {
         case .learnerConnected(let link): effects.append(.disconnectLearner(link))
         case .deadlinePassed: deadlinePassed(at: now, into: &effects)
         case .propose: preconditionFailure("only a leader proposes")
-        case .started, .vote, .learnerLost, .receivedFromLearner, .logRead, .answerSync, .answer:
+        case .started, .vote, .voterLost, .voterFound, .learnerLost, .receivedFromLearner, .logRead,
+            .answerSync, .answer:
             break
         }
     }

@@ -37,7 +37,12 @@ package enum SyncPlan: Hashable, Sendable {
         let newest = window.last?.zxid ?? leader.history.base
         if learner == leader.last { return .diff(learner, []) }
         if learner == .none { return .snapshot }
-        if learner > newest && !learner.beginsEpoch {
+        if learner > newest && learner.beginsEpoch {
+            // It has served in an epoch of which nothing was proposed: what came before that was
+            // decided, and we have it.
+            return .diff(newest, [])
+        }
+        if learner > newest {
             return truncation(of: learner, after: newest, then: [], leader)
         }
         if leader.history.base <= learner && learner <= newest {

@@ -94,11 +94,45 @@ struct FastLeaderElectionTests {
         var bench = looking()
         bench.receive(heard(leader: 2), from: 1, at: 10)
         bench.receive(heard(leader: 3), from: 3, at: 100)
-        bench.receive(heard(leader: 3), from: 1, at: 110)
         bench.effects.removeAll()
-        bench.step(.deadlinePassed, at: 310)
+        bench.step(.deadlinePassed, at: 300)
         #expect(bench.effects == [.decided(bench.election.vote)])
         #expect(bench.election.vote.leader == ServerID(3))
+    }
+
+    @Test func `nobody is waited for once all have voted the same`() {
+        var bench = looking()
+        bench.receive(heard(leader: 3), from: 3, at: 10)
+        bench.effects.removeAll()
+        bench.receive(heard(leader: 3), from: 1, at: 11)
+        #expect(bench.effects == [.decided(bench.election.vote)])
+    }
+
+    @Test func `nobody is waited for who cannot be reached`() {
+        var bench = looking()
+        bench.step(.lost(servers[0]), at: 1)
+        bench.receive(heard(leader: 3), from: 3, at: 10)
+        #expect(bench.effects.last == .decided(bench.election.vote))
+        #expect(bench.election.vote.leader == ServerID(3))
+    }
+
+    @Test func `who is lost while a decision waits ends the wait`() {
+        var bench = looking()
+        bench.receive(heard(leader: 3), from: 3, at: 10)
+        bench.effects.removeAll()
+        bench.step(.lost(servers[0]), at: 20)
+        #expect(bench.effects == [.decided(bench.election.vote)])
+    }
+
+    @Test func `who is found again is waited for`() {
+        var bench = looking()
+        bench.step(.lost(servers[0]), at: 1)
+        bench.step(.found(servers[0]), at: 2)
+        bench.effects.removeAll()
+        bench.receive(heard(leader: 3), from: 3, at: 10)
+        #expect(bench.election.state == .looking)
+        bench.step(.deadlinePassed, at: 210)
+        #expect(bench.effects.last == .decided(bench.election.vote))
     }
 
     @Test func `a straggler's round is raised by an answer, and not counted`() {

@@ -180,7 +180,7 @@ final class SimulatedEnsemble {
         case .adopt(let zxid): member.apply(upTo: zxid)
         case .startEpoch(let zxid):
             member.lastProposed = zxid
-            checker.established(zxid.epoch, by: member)
+            if member.role == .leading { checker.established(zxid.epoch, by: member) }
         case .changed(let role):
             if role != .looking {
                 checker.committed(by: member, among: members, isTrusted: !acknowledgesEarly)

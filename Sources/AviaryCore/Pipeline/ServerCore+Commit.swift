@@ -7,21 +7,32 @@ extension ServerCore {
     /// Applies what is decided, in order, and answers whoever asked for it.
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
         while !inFlight.isEmpty, inFlight[0].zxid <= zxid {
-            let next = inFlight.removeFirst()
+            var next = inFlight.removeFirst()
             switch next.work {
             case .transaction(let entry):
                 let result = apply(entry, into: &effects)
-                answer(next, entry, result, at: now, into: &effects)
-            case .sync(let path):
-                complete(next, at: now, into: &effects) { core, reply, slot in
-                    core.writeReply(
-                        next.xid, core.tree.lastProcessedZxid, to: &reply, slot, at: now,
-                        arrivedAt: next.arrivedAt
-                    ) { $0.writeJute(path) }
+                if let write = forwarded.claim(entry.header) {
+                    next.request = write.request
+                    next.connection = write.connection
+                    next.arrivedAt = write.arrivedAt
                 }
+                answer(next, entry, result, at: now, into: &effects)
+            case .sync: completeSync(next, at: now, into: &effects)
             }
         }
         releaseHeld(into: &effects)
+    }
+
+    mutating func completeSync(
+        _ sync: InFlight, at now: Now, into effects: inout StepEffects
+    ) {
+        guard case .sync(let path) = sync.work else { return }
+        complete(sync, at: now, into: &effects) { core, reply, slot in
+            core.writeReply(
+                sync.xid, core.tree.lastProcessedZxid, to: &reply, slot, at: now,
+                arrivedAt: sync.arrivedAt
+            ) { $0.writeJute(path) }
+        }
     }
 
     private mutating func apply(
@@ -115,6 +126,13 @@ extension ServerCore {
                     arrivedAt: request.arrivedAt)
             }
             sessionEnded(entry.header.session, into: &effects)
+        case .error(let code)
+        where code == ZooKeeperError.sessionMoved.rawValue || request.request == .createSession:
+            // Its client is at another server, or never got a session: there is nothing to say.
+            // Source: FinalRequestProcessor.processRequest, ZooKeeper 3.9.5.
+            if let id = request.connection, connections.contains(id) {
+                close(id.slot, into: &effects)
+            }
         default:
             complete(request, at: now, into: &effects) { core, reply, slot in
                 core.writeResult(request, entry, result, to: &reply, slot, at: now)

@@ -13,6 +13,10 @@ extension ServerCore {
     ) throws(WireError) {
         var reader = JuteReader(frame)
         let request = try ConnectRequest(from: &reader)
+        guard servesClients else {
+            close(slot, into: &effects)
+            return
+        }
         statistics.connectionRequests += 1
         let isAdmitted = connectionThrottle.admits(renewal: request.session != .none, at: now)
         statistics.connectionTokenDeficit.add(Int64(connectionThrottle.deficit))
@@ -45,11 +49,18 @@ extension ServerCore {
         connections[slot].session = id
         connections[slot].phase = .establishing
         connections[slot].statistics.lastOperation = .createSession
+        let connection = connections[slot].id
+        if isLearner {
+            forward(
+                ForwardedRequest(creating: id, timeoutMilliseconds: timeout), for: connection,
+                at: now, into: &effects)
+            return
+        }
         sessions.add(
-            id, timeoutMilliseconds: timeout, connection: connections[slot].id, at: now)
+            id, timeoutMilliseconds: timeout, owner: .connection(connection), at: now)
         propose(
             .createSession(timeoutMilliseconds: timeout), as: .createSession, session: id, xid: 0,
-            for: connections[slot].id, at: now, into: &effects)
+            for: connection, at: now, into: &effects)
     }
 
     private mutating func reattach(
@@ -58,20 +69,45 @@ extension ServerCore {
     ) {
         let id = request.session
         statistics.revalidations += 1
-        guard request.password == id.password, let session = sessions[id], !session.isClosing
-        else {
-            writeConnectResponse(
-                .refused(readOnly: connections[slot].readOnlyByte), to: &reply)
-            statistics.unsuccessfulHandshakes += 1
-            close(slot, into: &effects)
+        let isKnown = sessions[id].map { !$0.isClosing } ?? false
+        guard request.password == id.password, isKnown || isLearner else {
+            refuseSession(on: slot, reply: &reply, into: &effects)
             return
         }
-        if let other = session.connection, other.slot != slot, connections.contains(other) {
+        if isLearner {
+            connections[slot].session = id
+            connections[slot].phase = .establishing
+            revalidate(id, on: slot, at: now, into: &effects)
+        } else {
+            resume(id, on: slot, at: now, reply: &reply, into: &effects)
+        }
+    }
+
+    mutating func refuseSession(
+        on slot: UInt32, reply: inout ByteBuffer, into effects: inout StepEffects
+    ) {
+        connections[slot].session = .none
+        writeConnectResponse(.refused(readOnly: connections[slot].readOnlyByte), to: &reply)
+        statistics.unsuccessfulHandshakes += 1
+        close(slot, into: &effects)
+    }
+
+    /// A session goes on over this connection, and over no other.
+    mutating func resume(
+        _ id: SessionID, on slot: UInt32, at now: Now, reply: inout ByteBuffer,
+        into effects: inout StepEffects
+    ) {
+        let connection = connections[slot].id
+        if let other = sessions[id]?.connection, other != connection, connections.contains(other) {
             close(other.slot, into: &effects)
         }
         let timeout = connections[slot].timeoutMilliseconds
-        sessions.attach(
-            id, to: connections[slot].id, timeoutMilliseconds: timeout, at: now)
+        let owner = SessionTracker.Owner.connection(connection)
+        if sessions[id] == nil {
+            sessions.add(id, timeoutMilliseconds: timeout, owner: owner, at: now)
+        } else {
+            sessions.attach(id, to: owner, timeoutMilliseconds: timeout, at: now)
+        }
         connections[slot].session = id
         connections[slot].phase = .established
         writeConnectResponse(
@@ -85,11 +121,23 @@ extension ServerCore {
         on slot: UInt32, at now: Now, reply: inout ByteBuffer, into effects: inout StepEffects
     ) {
         let id = connections[slot].session
+        let timeout = connections[slot].timeoutMilliseconds
+        if sessions[id] == nil {
+            let owner = SessionTracker.Owner.connection(connections[slot].id)
+            sessions.add(id, timeoutMilliseconds: timeout, owner: owner, at: now)
+        }
         writeConnectResponse(
             ConnectResponse(
-                timeoutMilliseconds: connections[slot].timeoutMilliseconds, session: id,
-                password: id.password, readOnly: connections[slot].readOnlyByte), to: &reply)
+                timeoutMilliseconds: timeout, session: id, password: id.password,
+                readOnly: connections[slot].readOnlyByte), to: &reply)
         connections[slot].phase = .established
+        takeEarlyFrames(on: slot, at: now, reply: &reply, into: &effects)
+    }
+
+    /// What the client sent before its session was established.
+    mutating func takeEarlyFrames(
+        on slot: UInt32, at now: Now, reply: inout ByteBuffer, into effects: inout StepEffects
+    ) {
         var early: [[UInt8]] = []
         while case .frame(let frame, _)? = popWaiting(on: slot) { early.append(frame) }
         for frame in early {

@@ -6,7 +6,7 @@ import AviaryWire
 /// Source: RequestThrottler and ZooKeeperServer.shouldThrottle, ZooKeeper 3.9.5. The bounds in bytes
 /// are Aviary's own.
 extension ServerCore {
-    package var outstandingCount: Int { inFlight.count + parkedCount }
+    package var outstandingCount: Int { inFlight.count + forwarded.count + parkedCount }
 
     /// Puts something behind what a connection waits for already.
     mutating func wait(_ next: Connection.Waiting, on slot: UInt32) {

@@ -21,8 +21,21 @@ extension ServerCore {
             close(slot, into: &effects)
             return
         }
+        if isLearner {
+            forwardWrite(
+                header, code, reader, on: slot, at: now, reply: &reply, into: &effects)
+            return
+        }
         guard let state = sessions[session], !state.isClosing else {
             refuse(header.xid, .sessionExpired, on: slot, at: now, reply: &reply)
+            return
+        }
+        let origin = Origin(
+            session: session, identities: connections[slot].identities, xid: header.xid,
+            connection: connection)
+        if state.owner != .connection(connection) {
+            wait(.inFlight(cost: cost), on: slot)
+            proposeError(.sessionMoved, code, for: origin, at: now, into: &effects)
             return
         }
         switch code {
@@ -40,31 +53,41 @@ extension ServerCore {
                 // What Apache stumbles over only after it has given a zxid.
                 if code == .multi || error == .unexpectedNull {
                     wait(.inFlight(cost: cost), on: slot)
-                    proposeError(.marshallingError, header, on: slot, at: now, into: &effects)
+                    proposeError(
+                        .marshallingError, code, for: origin, at: now, into: &effects)
                 } else {
                     refuse(header.xid, .marshallingError, on: slot, at: now, reply: &reply)
                 }
                 return
             }
             wait(.inFlight(cost: cost), on: slot)
-            submit(request, code, header, on: slot, at: now, into: &effects)
+            submit(request, code, for: origin, at: now, into: &effects)
         }
     }
 
-    private mutating func submit(
-        _ request: WriteRequest, _ code: OpCode, _ header: RequestHeader, on slot: UInt32,
-        at now: Now, into effects: inout StepEffects
+    /// Whose request it is.
+    struct Origin {
+        let session: SessionID
+        let identities: [Identity]
+        let xid: Int32
+        /// Nil if it was asked for at a learner.
+        let connection: ConnectionID?
+    }
+
+    mutating func submit(
+        _ request: WriteRequest, _ code: OpCode, for origin: Origin, at now: Now,
+        into effects: inout StepEffects
     ) {
         let asker = Asker(
-            session: connections[slot].session, identities: connections[slot].identities,
-            zxid: lastProposed.next, time: now.wallMilliseconds)
+            session: origin.session, identities: origin.identities, zxid: lastProposed.next,
+            time: now.wallMilliseconds)
         do throws(ZooKeeperError) {
             let txn = try prepare(request, code, for: asker)
             propose(
-                txn, as: code, session: asker.session, xid: header.xid,
-                for: connections[slot].id, at: now, into: &effects)
+                txn, as: code, session: asker.session, xid: origin.xid,
+                for: origin.connection, at: now, into: &effects)
         } catch {
-            proposeError(error, header, on: slot, at: now, into: &effects)
+            proposeError(error, code, for: origin, at: now, into: &effects)
         }
         if !notices.isEmpty {
             effects.notices += notices
@@ -141,23 +164,19 @@ extension ServerCore {
                 zxid: zxid, work: .transaction(entry), request: code, xid: xid,
                 connection: connection, arrivedAt: now.monotonicMilliseconds))
         statistics.proposals += 1
-        let isSnapshotDue = snapshotPolicy.isDue(
-            afterAppending: bytes.readableBytes, nodes: tree.nodeCount)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
-        if isSnapshotDue { orderSnapshot(rollingLog: true, into: &effects) }
     }
 
     /// A transaction's header and digest, and some more.
     private static let headerByteCount = 64
 
-    private mutating func proposeError(
-        _ error: ZooKeeperError, _ header: RequestHeader, on slot: UInt32, at now: Now,
+    mutating func proposeError(
+        _ error: ZooKeeperError, _ code: OpCode, for origin: Origin, at now: Now,
         into effects: inout StepEffects
     ) {
-        guard let code = OpCode(rawValue: header.type) else { return }
         propose(
-            .error(error.rawValue), as: code, session: connections[slot].session, xid: header.xid,
-            for: connections[slot].id, at: now, into: &effects)
+            .error(error.rawValue), as: code, session: origin.session, xid: origin.xid,
+            for: origin.connection, at: now, into: &effects)
     }
 
     /// Answers without a transaction, in the request's turn.

@@ -1,6 +1,10 @@
 import AviaryWire
+import Zab
 
 /// Which sessions live, until when, and over which connection.
+///
+/// A leader knows all of them, and who speaks for each. A learner knows those of its own connections,
+/// lets none expire, and tells its leader which were heard.
 ///
 /// Deadlines are rounded up to ticks. A touch only notes the new deadline; a session is moved when
 /// the tick it was filed under comes, so a touch costs a look-up and a store.
@@ -13,7 +17,21 @@ struct SessionTracker: Sendable {
         fileprivate var filedAt: Int64
         /// A closeSession is on its way.
         var isClosing = false
-        var connection: ConnectionID?
+        /// Who may speak for the session; nil: whoever comes first.
+        var owner: Owner?
+        /// It was heard since the last `takeTouched`.
+        fileprivate var isTouched = true
+
+        var connection: ConnectionID? {
+            if case .connection(let id) = owner { return id }
+            return nil
+        }
+    }
+
+    /// Where a session's client is connected: here, or at a learner.
+    enum Owner: Hashable, Sendable {
+        case connection(ConnectionID)
+        case learner(LinkID)
     }
 
     private let tickMilliseconds: Int64
@@ -49,12 +67,12 @@ struct SessionTracker: Sendable {
     }
 
     mutating func add(
-        _ id: SessionID, timeoutMilliseconds: Int32, connection: ConnectionID?, at now: Now
+        _ id: SessionID, timeoutMilliseconds: Int32, owner: Owner?, at now: Now
     ) {
         let expiresAt = deadline(timeoutMilliseconds, now)
         sessions[id] = Session(
             timeoutMilliseconds: timeoutMilliseconds, expiresAt: expiresAt, filedAt: expiresAt,
-            connection: connection)
+            owner: owner)
         file(id, at: expiresAt)
     }
 
@@ -64,16 +82,18 @@ struct SessionTracker: Sendable {
         guard let timeout = sessions[id]?.timeoutMilliseconds else { return }
         let expiresAt = deadline(timeout, now)
         sessions[id]?.expiresAt = expiresAt
+        sessions[id]?.isTouched = true
     }
 
     mutating func markClosing(_ id: SessionID) { sessions[id]?.isClosing = true }
 
-    /// The session goes on over this connection, with a timeout negotiated anew.
+    /// The session goes on with this owner, and a timeout negotiated anew.
     mutating func attach(
-        _ id: SessionID, to connection: ConnectionID, timeoutMilliseconds: Int32, at now: Now
+        _ id: SessionID, to owner: Owner, timeoutMilliseconds: Int32, at now: Now
     ) {
         guard var session = sessions[id] else { return }
-        session.connection = connection
+        session.owner = owner
+        session.isTouched = true
         session.timeoutMilliseconds = timeoutMilliseconds
         session.expiresAt = deadline(timeoutMilliseconds, now)
         if session.expiresAt < session.filedAt {
@@ -84,7 +104,40 @@ struct SessionTracker: Sendable {
     }
 
     mutating func detach(_ id: SessionID, from connection: ConnectionID) {
-        if sessions[id]?.connection == connection { sessions[id]?.connection = nil }
+        if sessions[id]?.connection == connection { sessions[id]?.owner = nil }
+    }
+
+    /// Whether someone else speaks for the session than this one, who does so from now on if nobody
+    /// did before. Source: SessionTrackerImpl.checkSession, ZooKeeper 3.9.5.
+    mutating func hasMoved(_ id: SessionID, from owner: Owner) -> Bool {
+        if sessions[id]?.owner == nil { sessions[id]?.owner = owner }
+        return sessions[id]?.owner != owner
+    }
+
+    /// For a learner: the sessions that were heard since the last time, sorted. Those that nobody here
+    /// speaks for any more are forgotten. O(sessions).
+    mutating func takeTouched() -> [SessionTouch] {
+        var touched: [SessionTouch] = []
+        for (id, session) in sessions {
+            if session.isTouched {
+                touched.append(
+                    SessionTouch(id, timeoutMilliseconds: session.timeoutMilliseconds))
+            }
+            if session.owner == nil {
+                sessions[id] = nil
+            } else {
+                sessions[id]?.isTouched = false
+            }
+        }
+        return touched.sorted { $0.session < $1.session }
+    }
+
+    /// Forgets all sessions, but not which numbers were given out.
+    mutating func removeAll() {
+        sessions = [:]
+        ticks = [:]
+        nextTick = nil
+        isPaused = false
     }
 
     /// Nobody expires until `resume`: a client whose write waits for the disk may not be read, and so

@@ -181,6 +181,25 @@ package struct DataTree: ~Copyable, Sendable {
         sessions[session] = timeoutMilliseconds
     }
 
+    /// A new leader's epoch has begun: nothing is missing up to here.
+    mutating func startEpoch(_ zxid: Zxid) {
+        lastProcessedZxid = max(lastProcessedZxid, zxid)
+    }
+
+    /// Sets what this server shows as its ensemble. The node is in no digest.
+    ///
+    /// - Parameter time: wall clock, milliseconds since 1970.
+    mutating func setConfiguration(_ text: [UInt8], at time: Int64) {
+        let path = ReservedPath.config.bytes
+        guard let id = find(path.raw) else { return }
+        approximateDataSize += text.count - nodes[id].dataLength
+        nodes[id].setData(text)
+        nodes[id].content = NodeDigest.content(
+            path: path.raw, data: text.raw)
+        nodes[id].stat.version = -1
+        nodes[id].stat.mtime = time
+    }
+
     /// To be called once after the nodes and sessions of a snapshot.
     package mutating func finishLoading(zxid: Zxid) {
         lastProcessedZxid = zxid

@@ -15,6 +15,7 @@ package enum ZooKeeperError: Int32, Error, Sendable {
     case sessionExpired = -112
     case invalidACL = -114
     case authFailed = -115
+    case sessionMoved = -118
     case noWatcher = -121
     case reconfigDisabled = -123
     case sessionClosedRequireAuth = -124

@@ -1,0 +1,74 @@
+import AviaryWire
+import DequeModule
+import NIOCore
+
+/// A write or a sync that waits for its commit.
+struct InFlight: Sendable {
+    enum Work: Sendable {
+        case transaction(LogEntry)
+        case sync(path: ByteString?)
+    }
+
+    let zxid: Zxid
+    let work: Work
+    /// The op code of the request, which decides the form of the reply.
+    var request: OpCode
+    var xid: Int32
+    /// Nil for what nobody here has asked for.
+    var connection: ConnectionID?
+    var arrivedAt: Int64
+}
+
+/// What a learner has given its leader for its clients, and waits for, in the order it was given.
+///
+/// The leader answers a write by committing it, so who asked is found by session and cxid.
+/// Source: CommitProcessor and FollowerZooKeeperServer.pendingSyncs, ZooKeeper 3.9.5.
+struct ForwardedRequests: Sendable {
+    struct Write: Sendable {
+        let session: SessionID
+        /// Of the client; 0 where it asks for a session.
+        let cxid: Int32
+        let request: OpCode
+        let connection: ConnectionID
+        let arrivedAt: Int64
+    }
+
+    struct Revalidation: Sendable {
+        let session: SessionID
+        let connection: ConnectionID
+    }
+
+    private var writes: Deque<Write> = []
+    var syncs: Deque<InFlight> = []
+    private var revalidations: Deque<Revalidation> = []
+
+    var count: Int { writes.count + syncs.count }
+
+    mutating func add(_ write: Write) { writes.append(write) }
+
+    mutating func add(_ revalidation: Revalidation) { revalidations.append(revalidation) }
+
+    /// The oldest write, if it is the one that a transaction was made of.
+    mutating func claim(_ header: TxnHeader) -> Write? {
+        guard let first = writes.first, first.session == header.session,
+            first.cxid == header.cxid
+        else { return nil }
+        return writes.popFirst()
+    }
+
+    /// Who asked first whether a session may go on.
+    mutating func takeRevalidation(of session: SessionID) -> ConnectionID? {
+        guard let index = revalidations.firstIndex(where: { $0.session == session }) else {
+            return nil
+        }
+        return revalidations.remove(at: index).connection
+    }
+}
+
+extension ForwardedRequest {
+    init(creating session: SessionID, timeoutMilliseconds: Int32) {
+        self.init(
+            session: session, cxid: 0, type: OpCode.createSession.rawValue,
+            body: ByteBuffer(integer: timeoutMilliseconds), identities: nil)
+    }
+}
