@@ -76,6 +76,19 @@ struct SnapshotFile: Hashable, Sendable {
         self.compression = compression
     }
 
+    /// One that has not got its name yet.
+    init?(unfinished entry: FileEntry) {
+        let prefix = FileNames.unfinishedPrefix
+        guard entry.name.hasPrefix(prefix),
+            let file = SnapshotFile(
+                FileEntry(name: String(entry.name.dropFirst(prefix.count)), size: entry.size))
+        else { return nil }
+        zxid = file.zxid
+        name = entry.name
+        size = entry.size
+        compression = file.compression
+    }
+
     /// By ascending zxid.
     static func sorted(_ entries: [FileEntry]) -> [SnapshotFile] {
         entries.compactMap { SnapshotFile($0) }.sorted { ($0.zxid, $0.name) < ($1.zxid, $1.name) }

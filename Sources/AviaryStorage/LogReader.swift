@@ -1,4 +1,5 @@
 import AviaryWire
+import NIOCore
 
 /// Reads a log file entry by entry, a window at a time.
 ///
@@ -10,6 +11,8 @@ struct LogReader: Sendable {
     private var window: FileWindow
     /// Where the next entry begins.
     private(set) var offset: Int
+    /// Of the last entry; in the window until the next one is read.
+    private var payloadOffsets = 0..<0
 
     enum Next {
         case entry(LogEntry)
@@ -35,13 +38,27 @@ struct LogReader: Sendable {
         window = FileWindow(name: file.name, size: file.size)
     }
 
-    /// Calls `body` for each entry of the file, with its offset, until that returns false.
+    /// The last entry's bytes as they stand in the file, without its frame.
+    ///
+    /// - Precondition: an entry was just read.
+    var payload: ByteBuffer {
+        precondition(!payloadOffsets.isEmpty, "an entry was read")
+        return window.read(payloadOffsets) { bytes in
+            var payload = ByteBuffer()
+            payload.reserveCapacity(bytes.byteCount)
+            payload.writeBytes(bytes)
+            return payload
+        }
+    }
+
+    /// Calls `body` for each entry of the file, with its offset and this reader, until that returns
+    /// false.
     ///
     /// - Returns: what is to be put right at the end of the file if it is the last one; nil if there
     ///   is nothing, or `body` stopped.
     mutating func readAll<Files: FileSystem & ~Copyable>(
         _ files: borrowing Files,
-        _ body: (LogEntry, _ offset: Int) throws(StorageError) -> Bool
+        _ body: (LogEntry, _ offset: Int, LogReader) throws(StorageError) -> Bool
     ) throws(StorageError) -> LogRepair? {
         guard try checkHeader(files) else {
             return LogRepair(action: .remove, log: file, offset: 0)
@@ -50,9 +67,9 @@ struct LogReader: Sendable {
             let start = offset
             switch try next(files) {
             case .entry(let entry):
-                if try !body(entry, start) { return nil }
+                if try !body(entry, start, self) { return nil }
             case .unmarked(let entry):
-                if try !body(entry, start) { return nil }
+                if try !body(entry, start, self) { return nil }
                 return LogRepair(action: .mark, log: file, offset: offset)
             case .torn: return LogRepair(action: .cut, log: file, offset: start)
             case .end:
@@ -136,6 +153,7 @@ struct LogReader: Sendable {
                 try LogEntry(from: &reader)
             }
             offset = frame.end
+            payloadOffsets = frame.payload
             return entry
         } catch {
             throw damage(files, "has an entry that is no transaction", cause: "\(error)")

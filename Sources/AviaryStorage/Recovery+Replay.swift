@@ -4,7 +4,7 @@ import AviaryWire
 /// What is to be put right in the last log, once everything could be read.
 package struct LogRepair: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
-        /// Nothing was written to it.
+        /// It holds no entry.
         case remove
         /// An entry was not written to its end.
         case cut
@@ -39,6 +39,14 @@ package struct LogRepair: Hashable, Sendable {
     }
 }
 
+/// What a log was found to be.
+private struct LogEnd {
+    let log: LogFile
+    let repair: LogRepair?
+
+    var hasEntries: Bool { (repair?.offset ?? log.size) > LogFormat.headerByteCount }
+}
+
 extension Recovery {
     /// Applies what the logs have after the snapshot.
     ///
@@ -47,17 +55,36 @@ extension Recovery {
         _ logs: [LogFile], into tree: inout DataTree, _ files: borrowing Files
     ) throws(StorageError) -> [LogRepair] {
         let start = logs.lastIndex { $0.zxid <= tree.lastProcessedZxid } ?? 0
-        var repairs: [LogRepair] = []
+        var ends: [LogEnd] = []
         for log in logs.dropFirst(start) {
             if let limit = settings.limit, tree.lastProcessedZxid >= limit { break }
             self.logs.append(ReplayedLog(name: log.name))
-            guard let repair = try replay(log, into: &tree, files) else { continue }
-            if log == logs.last {
-                repairs.append(repair)
-            } else if let refusal = repair.refusal(in: files.directory) {
-                throw refusal
-            } else if repair.action == .cut {
-                notes.append("\(log.name) ends in a torn entry at \(repair.offset)")
+            ends.append(LogEnd(log: log, repair: try replay(log, into: &tree, files)))
+        }
+        return try repairs(of: ends, in: files.directory)
+    }
+
+    /// The last log that holds anything is where the last write was; those behind it go.
+    ///
+    /// A member may have begun a log for an epoch of which it holds nothing in the end, and go on with
+    /// what was before that epoch, in a log with a lower name.
+    private mutating func repairs(
+        of ends: [LogEnd], in directory: String
+    ) throws(StorageError) -> [LogRepair] {
+        var ends = ends
+        var repairs: [LogRepair] = []
+        while let end = ends.last, !end.hasEntries {
+            if let repair = end.repair, repair.action == .cut { repairs.append(repair) }
+            repairs.append(LogRepair(action: .remove, log: end.log, offset: 0))
+            ends.removeLast()
+        }
+        guard let last = ends.popLast() else { return repairs }
+        if let repair = last.repair { repairs.append(repair) }
+        for end in ends {
+            guard let repair = end.repair else { continue }
+            if let refusal = repair.refusal(in: directory) { throw refusal }
+            if repair.action == .cut {
+                notes.append("\(end.log.name) ends in a torn entry at \(repair.offset)")
             }
         }
         return repairs
@@ -68,12 +95,24 @@ extension Recovery {
     ) throws(StorageError) -> LogRepair? {
         let limit = settings.limit ?? Zxid(.max)
         var reader = LogReader(log)
-        return try reader.readAll(files) { entry, offset throws(StorageError) in
+        return try reader.readAll(files) { entry, offset, reader throws(StorageError) in
             if entry.header.zxid > limit { return false }
+            if settings.historyLimit > 0 { remember(entry.header.zxid, reader) }
             try apply(entry, of: log, at: offset, to: &tree, files)
             // What is behind the limit may be damaged.
             return entry.header.zxid < limit
         }
+    }
+
+    /// Keeps an entry for the history.
+    ///
+    /// Of what is before the snapshot, only its own epoch counts: one leader made all of that, in
+    /// order. What the log has of an earlier epoch may never have been committed, if the snapshot came
+    /// from another server.
+    private mutating func remember(_ zxid: Zxid, _ reader: LogReader) {
+        if let last = recent.last, zxid <= last { return }
+        if let start, zxid <= start.zxid && zxid.epoch != start.zxid.epoch { return }
+        recent.append(LoggedEntry(zxid: zxid, payload: reader.payload))
     }
 
     private mutating func apply<Files: FileSystem & ~Copyable>(
@@ -109,7 +148,7 @@ extension Recovery {
             switch repair.action {
             case .remove:
                 try files.remove(name)
-                notes.append("removed \(name), which was never begun")
+                notes.append("removed \(name), which holds no transaction")
             case .cut: try cut(repair, &files)
             case .mark:
                 let mark = [LogFormat.terminator]

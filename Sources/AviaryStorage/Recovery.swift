@@ -14,6 +14,14 @@ package struct Recovery: Sendable {
         /// The last transaction that may be in the tree; nil is without limit. With a limit nothing
         /// can be put right, so only `rehearse` takes one.
         package var limit: Zxid?
+        /// How many of the log's last entries are kept in `history`.
+        package var historyLimit = 0
+        /// Ephemeral nodes whose session is not open stay. So it is for a member of an ensemble: only
+        /// what the ensemble decides changes its tree.
+        package var keepsOrphans = false
+        /// A database without snapshots and logs is what it should be: `db.autocreate` is true, or
+        /// there is the file `Recovery.initializeFile`. If not, the data may have been lost.
+        package var trustsEmptyDatabase = true
 
         package init(hashSeed: UInt64) {
             self.hashSeed = hashSeed
@@ -27,6 +35,16 @@ package struct Recovery: Sendable {
     package internal(set) var replayed = 0
     /// There was no snapshot: a first one is to be written before anything is logged.
     package private(set) var isNew = false
+    /// There was nothing at all, and that is not trusted: this member has the zxid -1, so that its vote
+    /// counts for nothing until it has followed. No snapshot is to be written.
+    ///
+    /// Source: FileTxnSnapLog.restore, ZooKeeper 3.9.5.
+    package private(set) var isUninitialized = false
+    /// The end of the log without a gap, up to the tree's last transaction.
+    package private(set) var history: [LoggedEntry] = []
+    /// Nothing can be truncated after an earlier transaction: what the tree was begun with may hold
+    /// all up to this one.
+    package private(set) var floor = Zxid.zero
     /// What the tree was loaded from; nil if there was no snapshot.
     package private(set) var start: Start?
     /// The logs that were read, in order.
@@ -35,11 +53,16 @@ package struct Recovery: Sendable {
     package private(set) var repairs: [LogRepair] = []
     var digests = DigestCheck()
     var events: [WatchEvent] = []
+    var recent: RecentEntries
 
     private static let maximumCandidates = 100
+    /// In the parent of the log directory: an operator's word that an empty database is meant to be
+    /// one. Whoever starts a server removes it once the database is there.
+    package static let initializeFile = "initialize"
 
     package init(_ settings: Settings) {
         self.settings = settings
+        recent = RecentEntries(limit: settings.historyLimit)
     }
 
     /// Files change only when all of them could be read: what no write finished is cut off then.
@@ -49,6 +72,11 @@ package struct Recovery: Sendable {
         snapshots files: inout Files, logs logFiles: inout Files
     ) throws(StorageError) -> DataTree {
         precondition(settings.limit == nil, "what is behind a limit is not cut off")
+        try checkPlaces(files, logFiles)
+        if let snapshot = try Replacement.complete(&files, logs: &logFiles) {
+            notes.append(
+                "completed the replacement of all data by \(snapshot), which a leader sent")
+        }
         var tree = try decide(files, logFiles)
         try carryOut(repairs, &logFiles)
         try removeUnfinished(&files)
@@ -70,13 +98,18 @@ package struct Recovery: Sendable {
         _ files: borrowing Files, _ logFiles: borrowing Files
     ) throws(StorageError) -> DataTree {
         try checkPlaces(files, logFiles)
+        try checkThatNoneIsReplaced(files)
         let candidates = SnapshotFile.sorted(try files.list())
         let logs = LogFile.sorted(try logFiles.list())
         var tree =
             candidates.isEmpty
             ? try startEmpty(logs, logFiles) : try loadNewest(candidates, files)
         repairs = try replay(logs, into: &tree, logFiles)
-        isNew = candidates.isEmpty
+        let isNothing = candidates.isEmpty && tree.lastProcessedZxid == .zero
+        isUninitialized = isNothing && !settings.trustsEmptyDatabase
+        isNew = candidates.isEmpty && !isUninitialized
+        floor = start?.reach ?? tree.lastProcessedZxid
+        if recent.last == tree.lastProcessedZxid { history = recent.all }
         if settings.limit == nil {
             try EpochFiles.check(against: tree.lastProcessedZxid, in: files)
         }
@@ -84,7 +117,7 @@ package struct Recovery: Sendable {
     }
 
     private mutating func finish(_ tree: inout DataTree) {
-        removeOrphans(from: &tree)
+        if !settings.keepsOrphans { removeOrphans(from: &tree) }
         tree.recountQuotas()
         notes.append(contentsOf: digests.notes)
     }
@@ -111,11 +144,25 @@ package struct Recovery: Sendable {
         }
     }
 
+    private func checkThatNoneIsReplaced<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files
+    ) throws(StorageError) {
+        guard let snapshot = try Replacement.ordered(in: files) else { return }
+        throw StorageError(
+            .missing,
+            "in \(files.directory) the replacement of all data by \(snapshot), which a leader sent, "
+                + "was interrupted; start the server, which completes it",
+            file: Replacement.marker)
+    }
+
     private mutating func removeUnfinished<Files: FileSystem & ~Copyable>(
         _ files: inout Files
     ) throws(StorageError) {
         let prefix = FileNames.unfinished(FileNames.snapshotPrefix)
-        for entry in try files.list() where entry.name.hasPrefix(prefix) {
+        let marker = FileNames.unfinished(Replacement.marker)
+        for entry in try files.list() {
+            if entry.name == marker { try files.remove(entry.name) }
+            guard entry.name.hasPrefix(prefix) else { continue }
             try files.remove(entry.name)
             notes.append("removed the unfinished snapshot \(entry.name)")
         }
@@ -230,56 +277,21 @@ extension Recovery {
         package let digestZxid: Zxid?
         /// Of no meaning without `digestZxid`.
         package let digest: UInt64
+        /// No later transaction is in the snapshot, as far as it says.
+        package let reach: Zxid
 
         init(name: String, zxid: Zxid, trailer: SnapshotReader.Trailer) {
             self.name = name
             self.zxid = zxid
             digestZxid = trailer.digestZxid
             digest = trailer.digest
+            reach = max(zxid, trailer.reach)
         }
-
-        /// No later transaction is in the snapshot, as far as it says.
-        package var reach: Zxid { max(zxid, digestZxid ?? zxid) }
     }
 
     package struct ReplayedLog: Hashable, Sendable {
         package let name: String
         /// Transactions that were applied: those that the snapshot did not have.
         package internal(set) var count = 0
-    }
-}
-
-/// Compares the tree's digest with what snapshot and log say of it.
-struct DigestCheck: Sendable {
-    /// Before this the tree of a fuzzy snapshot matches nothing; nil if that is not known.
-    private var comparedFrom: Zxid? = .zero
-    private var mismatches = 0
-    private var first: Zxid?
-
-    mutating func begin(_ zxid: Zxid, _ trailer: SnapshotReader.Trailer, _ digest: UInt64) {
-        // In a fuzzy snapshot the transaction after that of its digest may have been half applied.
-        comparedFrom = trailer.digestZxid.map { $0 == zxid ? $0 : $0.next }
-        if trailer.digestZxid == zxid { compare(trailer.digest, digest, after: zxid) }
-    }
-
-    mutating func replayed(_ entry: LogEntry, _ digest: UInt64) {
-        guard let expected = entry.digest, expected.version == TxnDigest.currentVersion,
-            let comparedFrom, entry.header.zxid >= comparedFrom
-        else { return }
-        compare(expected.treeDigest, digest, after: entry.header.zxid)
-    }
-
-    private mutating func compare(_ expected: UInt64, _ found: UInt64, after zxid: Zxid) {
-        if expected == found { return }
-        mismatches += 1
-        if first == nil { first = zxid }
-    }
-
-    var notes: [String] {
-        guard let first else { return [] }
-        return [
-            "the tree differs from what other servers had after \(mismatches) transactions, first "
-                + "after \(first)"
-        ]
     }
 }

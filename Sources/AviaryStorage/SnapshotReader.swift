@@ -12,16 +12,18 @@ struct SnapshotReader: Sendable {
     private var checksum = Adler32()
     /// What is in the checksum; the window never moves past it.
     private var summed = 0
-    private var nodesWithoutList = 0
 
     private static let windowByteCount = 1 << 20
 
-    /// What a snapshot says of itself after the tree.
+    /// What a snapshot says of itself.
     struct Trailer: Sendable {
         /// The transaction that the digest is of; until it is replayed the tree may be fuzzy. Nil
         /// if there is none.
         var digestZxid: Zxid?
         var digest: UInt64 = 0
+        /// The last transaction that any part names, be it only the stat of a node: what came after
+        /// the one in the file's name may or may not be in the tree.
+        var reach = Zxid.zero
         /// Nodes that name an access control list which the snapshot does not hold.
         var nodesWithoutList = 0
     }
@@ -37,6 +39,26 @@ struct SnapshotReader: Sendable {
     mutating func read<Files: FileSystem & ~Copyable>(
         into tree: inout DataTree, from files: borrowing Files
     ) throws(StorageError) -> Trailer {
+        var loader = SnapshotLoader()
+        var trailer = try walk(files) { loader.load($0, into: &tree) }
+        guard loader.hasRoot else { throw damage(files, "has no root") }
+        trailer.nodesWithoutList = loader.nodesWithoutList
+        return trailer
+    }
+
+    /// Reads all of it for what it says of itself, and makes no tree.
+    ///
+    /// - Throws: `corrupt` if the file is not a whole snapshot.
+    mutating func survey<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files
+    ) throws(StorageError) -> Trailer {
+        try walk(files) { _ in nil }
+    }
+
+    /// - Parameter body: takes each record, and says what is wrong with it.
+    private mutating func walk<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, _ body: (SnapshotRecord) -> String?
+    ) throws(StorageError) -> Trailer {
         let magic = try record(files) { reader throws(WireError) in
             let magic = try reader.readInt()
             try reader.skip(SnapshotFormat.headerByteCount - 4)
@@ -45,83 +67,51 @@ struct SnapshotReader: Sendable {
         guard magic == SnapshotFormat.magic else {
             throw damage(files, "does not begin as a snapshot does")
         }
-        try readSessions(into: &tree, files)
-        let lists = try readLists(files)
-        try readNodes(into: &tree, lists, files)
+        var trailer = Trailer()
+        try walkTable(files, SnapshotRecord.session(from:), body)
+        try walkTable(files, SnapshotRecord.list(from:), body)
+        while let node = try record(files, SnapshotRecord.node(from:)) {
+            if case .node(let node) = node { trailer.reach = max(trailer.reach, node.newestZxid) }
+            if let wrong = body(node) { throw damage(files, wrong) }
+        }
         try checkSeal(files)
-        var trailer = try readDigest(files)
-        trailer.nodesWithoutList = nodesWithoutList
+        try readDigest(files, into: &trailer)
         return trailer
     }
 
-    private mutating func readSessions<Files: FileSystem & ~Copyable>(
-        into tree: inout DataTree, _ files: borrowing Files
+    /// A count, and so many records.
+    private mutating func walkTable<Files: FileSystem & ~Copyable>(
+        _ files: borrowing Files, _ decode: (inout JuteReader) throws(WireError) -> SnapshotRecord,
+        _ body: (SnapshotRecord) -> String?
     ) throws(StorageError) {
         let count = try record(files) { reader throws(WireError) in try reader.readInt() }
         for _ in 0..<max(0, count) {
-            let (id, timeout) = try record(files) { reader throws(WireError) in
-                (SessionID(try reader.readLong()), try reader.readInt())
-            }
-            tree.load(session: id, timeoutMilliseconds: timeout)
+            if let wrong = body(try record(files, decode)) { throw damage(files, wrong) }
         }
     }
 
-    private mutating func readLists<Files: FileSystem & ~Copyable>(
-        _ files: borrowing Files
-    ) throws(StorageError) -> [Int64: [ACL]] {
-        var lists: [Int64: [ACL]] = [:]
-        let count = try record(files) { reader throws(WireError) in try reader.readInt() }
-        for _ in 0..<max(0, count) {
-            let (key, list) = try record(files) { reader throws(WireError) in
-                (try reader.readLong(), try ACL.readList(from: &reader) ?? [])
-            }
-            lists[key] = list
-        }
-        lists[Self.openToAllKey] = ACL.openToAll
-        return lists
-    }
-
-    private static let openToAllKey: Int64 = -1
-    /// For a node whose list is missing. In a fuzzy snapshot the log that follows sets it; should it
-    /// not, only a super user gets at the node.
-    private static let closedToAll = [ACL([], "world", "anyone")]
-
-    private mutating func readNodes<Files: FileSystem & ~Copyable>(
-        into tree: inout DataTree, _ lists: [Int64: [ACL]], _ files: borrowing Files
-    ) throws(StorageError) {
-        var isFirst = true
-        while true {
-            let node = try record(files) { reader throws(WireError) in
-                try SnapshotNode(from: &reader)
-            }
-            guard let node else { break }
-            // The root first, and only once: the tree insists on it.
-            guard node.path.isEmpty == isFirst else { throw damage(files, "has a misplaced root") }
-            isFirst = false
-            if lists[node.aclKey] == nil { nodesWithoutList += 1 }
-            let isLoaded = tree.load(
-                path: node.path, data: node.data, acl: lists[node.aclKey] ?? Self.closedToAll,
-                stat: node.stat)
-            guard isLoaded else { throw damage(files, "has a node before its parent") }
-        }
-        if isFirst { throw damage(files, "has no root") }
-    }
-
-    /// The digest section, if the file is long enough to have one. What may follow it, the last zxid
-    /// once more, tells nothing that is needed.
+    /// The digest section if the file is long enough to have one, and the last zxid if that follows.
     private mutating func readDigest<Files: FileSystem & ~Copyable>(
-        _ files: borrowing Files
-    ) throws(StorageError) -> Trailer {
+        _ files: borrowing Files, into trailer: inout Trailer
+    ) throws(StorageError) {
         let zxidSectionByteCount = 8 + SnapshotFormat.sealByteCount
-        if window.size - offset <= zxidSectionByteCount { return Trailer() }
-        let (zxid, version, digest) = try record(files) { reader throws(WireError) in
-            (Zxid(try reader.readLong()), try reader.readInt(), try reader.readLong())
+        if window.size - offset > zxidSectionByteCount {
+            let (zxid, version, digest) = try record(files) { reader throws(WireError) in
+                (Zxid(try reader.readLong()), try reader.readInt(), try reader.readLong())
+            }
+            try checkSeal(files)
+            trailer.reach = max(trailer.reach, zxid)
+            // What a server writes that has applied nothing yet.
+            let isEmpty = zxid == .zero && digest == 0
+            if !isEmpty && version == TxnDigest.currentVersion {
+                trailer.digestZxid = zxid
+                trailer.digest = UInt64(bitPattern: digest)
+            }
         }
-        try checkSeal(files)
-        // What a server writes that has applied nothing yet.
-        let isEmpty = zxid == .zero && digest == 0
-        if isEmpty || version != TxnDigest.currentVersion { return Trailer() }
-        return Trailer(digestZxid: zxid, digest: UInt64(bitPattern: digest))
+        if window.size - offset == zxidSectionByteCount {
+            let last = try record(files) { reader throws(WireError) in try reader.readLong() }
+            trailer.reach = max(trailer.reach, Zxid(last))
+        }
     }
 
     private mutating func checkSeal<Files: FileSystem & ~Copyable>(
@@ -189,23 +179,5 @@ struct SnapshotReader: Sendable {
         return StorageError(
             .corrupt, "\(files.directory)/\(window.name) \(what)\(reason), at offset \(offset)",
             file: window.name, offset: offset, cause: cause)
-    }
-}
-
-/// A node as it stands in a snapshot.
-private struct SnapshotNode {
-    let path: [UInt8]
-    let data: [UInt8]?
-    let aclKey: Int64
-    let stat: StatPersisted
-
-    /// Nil for the path `/`, which ends the nodes.
-    init?(from reader: inout JuteReader) throws(WireError) {
-        guard let path = try reader.readBuffer() else { throw .unexpectedNull }
-        if path == Path.root.bytes { return nil }
-        self.path = path
-        data = try reader.readBuffer()
-        aclKey = try reader.readLong()
-        stat = try StatPersisted(from: &reader)
     }
 }

@@ -3,11 +3,11 @@ import AviaryWire
 
 /// The snapshots of a data directory, and the logs that a start from them needs.
 package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
-    private var files: Files
-    private var logFiles: Files
+    var files: Files
+    var logFiles: Files
     /// Snapshots that were written here or that a purge found whole; they are not read again.
-    private var whole: [SnapshotFile] = []
-    private let compression: SnapshotCompression
+    var whole: [SnapshotFile] = []
+    let compression: SnapshotCompression
 
     package init(
         files: consuming Files, logFiles: consuming Files,
@@ -63,7 +63,7 @@ package struct SnapshotStore<Files: FileSystem & ~Copyable>: ~Copyable {
     }
 
     /// Removes an unfinished file, whose room may be what the log needs.
-    private mutating func give(up unfinished: String, after error: StorageError) -> StorageError {
+    mutating func give(up unfinished: String, after error: StorageError) -> StorageError {
         do throws(StorageError) {
             try files.remove(unfinished)
             return error

@@ -21,6 +21,9 @@ enum SnapshotFormat {
 /// Source: FileSnap.serialize and SerializeUtils, ZooKeeper 3.9.5.
 struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private let file: String
+    /// The tree came from a leader that may have gone on meanwhile, so that its digest says nothing.
+    /// The section is left empty then, as Apache leaves it.
+    private let isReceived: Bool
     private var compressor: SnapshotCompressor?
     private var buffer = ByteBuffer()
     private var checksum = Adler32()
@@ -35,8 +38,9 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     private static var syncByteCount: Int { 4 << 20 }
     private var synced = 0
 
-    init(file: String, _ compression: SnapshotCompression) {
+    init(file: String, _ compression: SnapshotCompression, isReceived: Bool = false) {
         self.file = file
+        self.isReceived = isReceived
         compressor = SnapshotCompressor(compression)
         buffer.reserveCapacity(Self.pieceByteCount + 4096)
     }
@@ -46,9 +50,11 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     ) throws(StorageError) {
         try files.create(file)
         if let head = compressor?.head { try write(head.raw, to: &files) }
-        writeHead(snapshot)
-        var cursor = snapshot.cursor
-        while cursor.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
+        buffer.writeInteger(SnapshotFormat.magic)
+        buffer.writeInteger(SnapshotFormat.version)
+        buffer.writeInteger(SnapshotFormat.databaseID)
+        var body = SnapshotBody(snapshot)
+        while body.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
             let before = offset
             try writePiece(to: &files, isLast: false)
             didWrite(offset - before)
@@ -57,11 +63,8 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
                 synced = offset
             }
         }
-        buffer.writeBytes(SnapshotFormat.end)
         seal()
-        buffer.writeInteger(snapshot.zxid.rawValue)
-        buffer.writeInteger(TxnDigest.currentVersion)
-        buffer.writeInteger(snapshot.digest)
+        writeDigest(of: snapshot)
         seal()
         buffer.writeInteger(snapshot.zxid.rawValue)
         seal()
@@ -70,22 +73,10 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         try files.close(file)
     }
 
-    private mutating func writeHead(_ snapshot: TreeSnapshot) {
-        buffer.writeInteger(SnapshotFormat.magic)
-        buffer.writeInteger(SnapshotFormat.version)
-        buffer.writeInteger(SnapshotFormat.databaseID)
-        let sessions = snapshot.sessions.sorted { $0.key < $1.key }
-        buffer.writeInteger(Int32(sessions.count))
-        for (id, timeout) in sessions {
-            buffer.writeInteger(id.rawValue)
-            buffer.writeInteger(timeout)
-        }
-        let lists = snapshot.acls.keyed
-        buffer.writeInteger(Int32(lists.count))
-        for (key, list) in lists {
-            buffer.writeInteger(key)
-            ACL.writeList(list, to: &buffer)
-        }
+    private mutating func writeDigest(of snapshot: TreeSnapshot) {
+        buffer.writeInteger(isReceived ? Zxid.zero.rawValue : snapshot.zxid.rawValue)
+        buffer.writeInteger(TxnDigest.currentVersion)
+        buffer.writeInteger(isReceived ? 0 : snapshot.digest)
     }
 
     /// Ends a part with the checksum of everything so far. The seal itself is covered by the next.

@@ -11,11 +11,12 @@ import NIOCore
 /// Source: FileTxnLog, ZooKeeper 3.9.5, which ends the server at the first error. Nothing may be
 /// acknowledged before `flush` has returned.
 package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
-    private var files: Files
+    var files: Files
     private let preallocateBytes: Int
     private let sizeLimitBytes: Int
     private var current: Segment?
-    private var lastZxid: Zxid
+    /// The last one that was taken.
+    package private(set) var lastZxid: Zxid
     /// Appended and not known to be durable; flushed as one.
     private var pending = ByteBuffer()
     /// The first of them.
@@ -88,6 +89,15 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
             throw error
         }
         current = nil
+    }
+
+    /// Everything before is settled, and the next transaction, of any later zxid, opens a new file.
+    ///
+    /// - Precondition: the log was rolled.
+    mutating func restart(after zxid: Zxid) {
+        precondition(current == nil, "the file before is closed")
+        precondition(firstPending == nil, "nothing waits to be written")
+        lastZxid = zxid
     }
 
     /// Leaves a file in which something went wrong with what is known to be in it, and no more.

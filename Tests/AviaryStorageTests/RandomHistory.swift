@@ -12,12 +12,29 @@ struct RandomHistory: ~Copyable {
     private var events: [WatchEvent] = []
     /// Leaves out the larger ones, for tests that look at every byte.
     private let isSmall: Bool
+    private var nextEpoch: Int64?
 
     init(seed: UInt64, count: Int = 0, isSmall: Bool = false) {
         random = SeededRandom(seed: seed)
         tree = DataTree(hashSeed: 42, extendedTypes: true)
         self.isSmall = isSmall
         extend(by: count)
+    }
+
+    /// Goes on from other entries, in its own way.
+    init(seed: UInt64, after entries: [LogEntry]) {
+        self.init(seed: seed)
+        tree = Self.tree(after: entries)
+        self.entries = entries
+    }
+
+    /// The next transaction is the first of an epoch.
+    mutating func begin(epoch: Int64) { nextEpoch = epoch }
+
+    private mutating func nextZxid() -> Zxid {
+        guard let epoch = nextEpoch else { return tree.lastProcessedZxid.next }
+        nextEpoch = nil
+        return Zxid(epoch << 32 | 1)
     }
 
     /// The tree after the first so many entries.
@@ -32,7 +49,7 @@ struct RandomHistory: ~Copyable {
         for _ in 0..<count {
             let session = SessionID(Int64(1 + random.below(3)))
             let (type, txn) = nextTxn(session)
-            let zxid = tree.lastProcessedZxid.next
+            let zxid = nextZxid()
             let header = TxnHeader(
                 session: session, cxid: Int32(entries.count), zxid: zxid,
                 time: 1_700_000_000_000 + Int64(entries.count), type: type)

@@ -131,7 +131,7 @@ package struct Backup: Sendable {
             var zxidBefore: Zxid?
             var reader = LogReader(log)
             do throws(StorageError) {
-                let repair = try reader.readAll(files) { entry, offset throws(StorageError) in
+                let repair = try reader.readAll(files) { entry, offset, _ throws(StorageError) in
                     zxidBefore = last?.zxid
                     last = (offset, entry.header.zxid)
                     return true

@@ -77,7 +77,7 @@ package struct LogCheck: Hashable, Sendable {
         var reader = LogReader(log)
         var previous = previous
         do throws(StorageError) {
-            let repair = try reader.readAll(files) { entry, offset throws(StorageError) in
+            let repair = try reader.readAll(files) { entry, offset, _ throws(StorageError) in
                 take(entry.header, at: offset, of: log, after: previous)
                 previous = max(entry.header.zxid, previous ?? entry.header.zxid)
                 return true
@@ -146,7 +146,7 @@ extension LogRepair {
     /// What a start does, in words.
     package var order: String {
         switch action {
-        case .remove: "a start removes \(log.name), which was never begun"
+        case .remove: "a start removes \(log.name), which holds no transaction"
         case .cut:
             "a start cuts an entry that was not written to its end off \(log.name) at offset "
                 + "\(offset), and keeps it as \(FileNames.torn(log.name, at: offset))"
