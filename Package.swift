@@ -97,8 +97,8 @@ let package = Package(
         .testTarget(
             name: "AviaryServerTests",
             dependencies: [
-                "AviaryServer", "AviaryStorage", "AviaryWire", "CAllocationCounter", nioCore,
-                logging,
+                "AviaryServer", "AviaryStorage", "AviaryCore", "Zab", "AviaryWire",
+                "CAllocationCounter", nioCore, nioPosix, logging,
             ], swiftSettings: relaxed),
         .testTarget(
             name: "AviaryFuzzingTests", dependencies: ["AviaryFuzzing"], swiftSettings: relaxed),

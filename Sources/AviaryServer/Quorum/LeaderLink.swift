@@ -1,0 +1,149 @@
+import AviaryCore
+import AviaryStorage
+import AviaryWire
+import Logging
+import NIOCore
+import Zab
+
+/// This server's connection to the quorum port of the one it follows.
+final class LeaderLink: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    let id: LinkID
+    let server: ServerID
+    private let links: LeaderLinks
+    private let channel: any Channel
+    private let writer: LinkWriter
+    private let settings: PeerLinkSettings
+    private let decoder: QuorumPacketDecoder
+    private var packets = PacketBuffer()
+    /// What comes is a tree until this has all of it, and not packets.
+    private var tree: SnapshotStreamReader?
+    private var treeZxid = Zxid.none
+    private var isOver = false
+
+    init(
+        _ links: LeaderLinks, _ channel: any Channel, to server: ServerID, id: LinkID,
+        _ settings: PeerLinkSettings
+    ) {
+        self.links = links
+        self.channel = channel
+        self.server = server
+        self.id = id
+        self.settings = settings
+        writer = LinkWriter(channel)
+        decoder = QuorumPacketDecoder(maximumLength: settings.maximumPacketLength)
+    }
+
+    func start() throws {
+        try channel.pipeline.syncOperations.addHandler(self)
+        try channel.syncOptions?.setOption(.recvAllocator, value: Self.allocator)
+        try channel.syncOptions?.setOption(.autoRead, value: true)
+    }
+
+    /// Large reads: there are trees and batches of proposals to come.
+    private static let allocator = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: 4096, maximum: 256 << 10)
+
+    // MARK: Sending
+
+    /// To be sent by the next `flush`.
+    func queue(_ packet: QuorumPacket) {
+        writer.append(packet)
+        if writer.queuedByteCount > settings.maximumQueuedBytes {
+            fail("it does not read what it is sent")
+        }
+    }
+
+    func flush() {
+        if !isOver { writer.flush() }
+    }
+
+    /// Ends the link; nobody is told.
+    func discard() {
+        if isOver { return }
+        isOver = true
+        tree = nil
+        writer.flush()
+        writer.close()
+    }
+
+    // MARK: The channel
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isOver { return }
+        packets.append(unwrapInboundIn(data))
+        var events: [PeerLinks.Event] = []
+        let failure = takePending(into: &events)
+        packets.tidy()
+        links.events.deliver(events)
+        if let failure { fail("what it sent cannot be read (\(failure))") }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if !isOver { writer.writabilityChanged() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end("it is gone")
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    /// - Returns: why nothing more can be read; nil if it can.
+    private func takePending(into events: inout [PeerLinks.Event]) -> (any Error)? {
+        do {
+            while true {
+                if tree != nil {
+                    guard try takeTree(into: &events) else { return nil }
+                    continue
+                }
+                guard let packet = try packets.next(decoder) else { return nil }
+                let message = try LeaderMessage(packet)
+                events.append(.quorum(.receivedFromLeader(message, id)))
+                if case .snap(let zxid) = message { expectTree(zxid) }
+            }
+        } catch {
+            return error
+        }
+    }
+
+    private func expectTree(_ zxid: Zxid) {
+        treeZxid = zxid
+        tree = SnapshotStreamReader(
+            hashSeed: .random(in: 1...UInt64.max), extendedTypes: settings.extendedTypes,
+            maximumLength: settings.maximumPacketLength)
+    }
+
+    /// - Returns: whether the tree is whole.
+    private func takeTree(into events: inout [PeerLinks.Event]) throws(StorageError) -> Bool {
+        guard var reader = tree.take() else { return false }
+        guard try reader.take(&packets.bytes) else {
+            tree = consume reader
+            return false
+        }
+        let box = TreeBox(reader.finish(zxid: treeZxid))
+        events.append(.tree(box, treeZxid, id))
+        return true
+    }
+
+    private func fail(_ reason: String) {
+        if isOver { return }
+        links.logger.warning(
+            "closing the connection to the leader",
+            metadata: ["peer": "\(server)", "link": "\(id)", "reason": "\(reason)"])
+        end(reason)
+        writer.close()
+    }
+
+    private func end(_ reason: String) {
+        if isOver { return }
+        isOver = true
+        tree = nil
+        links.lost(self, reason)
+    }
+}
