@@ -43,6 +43,7 @@ package struct StepEffects: ~Copyable, Sendable {
         /// A write passed a limit, whether or not it was refused for it.
         case quotaExceeded(QuotaExcess)
         case roleChanged(QuorumPeer.Role)
+        case readOnlyBegun
         /// The leader has sent a transaction of which this server can make nothing. It must not go on.
         case unreadableTransaction(Zxid, WireError)
     }

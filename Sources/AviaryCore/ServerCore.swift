@@ -37,6 +37,12 @@ package struct ServerCore: ~Copyable, Sendable {
     var forwarded = ForwardedRequests()
     /// The leader's tree, while the disk takes it over.
     var incomingTree: DataTree?
+    /// Up to here the tree may be ahead of the transactions, so that their digests tell nothing.
+    var foreignUntil = Zxid.zero
+    /// This server has no leader and serves clients that only read (`readonlymode.enabled`).
+    package internal(set) var isReadOnly = false
+    /// When it begins to, unless a leader is found.
+    var readOnlyFrom: Int64?
     /// The text of the configuration node, in an ensemble.
     let configuration: ByteString?
     /// Connections that have not asked for a session, in the order they came.
@@ -116,6 +122,7 @@ package struct ServerCore: ~Copyable, Sendable {
         switch event {
         case .started:
             describeEnsemble(at: now)
+            awaitReadOnly(at: now)
             drive(.started, at: now, into: &effects)
         case .persisted(let zxid):
             drive(.persisted(zxid), at: now, into: &effects)
@@ -129,17 +136,21 @@ package struct ServerCore: ~Copyable, Sendable {
             if let due = peer.deadline, due.milliseconds <= now.monotonicMilliseconds {
                 drive(.deadlinePassed, at: now, into: &effects)
             }
-            if isLeading {
-                expireSessions(at: now, into: &effects)
-                reap(at: now, into: &effects)
+            if let readOnlyFrom, readOnlyFrom <= now.monotonicMilliseconds {
+                beginReadOnly(into: &effects)
             }
+            expireSessions(at: now, into: &effects)
+            if isLeading { reap(at: now, into: &effects) }
         }
     }
 
     /// When the driver is to send `deadlinePassed`, in monotonic milliseconds.
     package var deadline: Int64 {
-        let due = min(sessionless.first?.due ?? .max, peer.deadline?.milliseconds ?? .max)
-        return isLeading ? min(due, sessions.deadline ?? .max, reaper.deadline) : due
+        let due = min(
+            sessionless.first?.due ?? .max, peer.deadline?.milliseconds ?? .max,
+            readOnlyFrom ?? .max)
+        if isLeading { return min(due, sessions.deadline ?? .max, reaper.deadline) }
+        return makesLocalSessions ? min(due, sessions.deadline ?? .max) : due
     }
 
     /// Orders a snapshot of the tree as it is now, unless one is being written.

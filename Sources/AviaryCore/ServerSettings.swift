@@ -70,6 +70,13 @@ package struct ServerSettings: Sendable {
     package var requiredSchemes: [ByteString] = []
     /// `reconfigEnabled`: a standalone server cannot do it then either, but says so differently.
     package var reconfigEnabled = false
+    /// `localSessionsEnabled`: a session is known to its own server alone, until it needs more.
+    package var localSessions = false
+    /// `localSessionsUpgradingEnabled`: a local session that makes an ephemeral node becomes one that
+    /// all servers know.
+    package var localSessionsUpgrading = false
+    /// `readonlymode.enabled`: a voter without a leader serves clients that only read.
+    package var readOnlyMode = false
     /// `leaderServes`: whether clients may connect to this server while it leads.
     package var leaderServes = true
 

@@ -13,11 +13,13 @@ import Synchronization
 /// outbox for replies and events alike, emptied only by its own loop: a client never sees new data
 /// before the event that announces it.
 final class Host: Sendable {
-    private struct State: ~Copyable {
+    struct State: ~Copyable {
         var core: ServerCore
         var effects = StepEffects()
         /// Orders for the log thread that it is not shown yet.
         var disk: [StepEffects.Disk] = []
+        /// Orders for the links to the other servers.
+        var peers: [StepEffects.Peer] = []
         /// For each loop, the connections whose outboxes it is to empty.
         var listed: [[ConnectionID]]
         /// The loop of each connection, by slot.
@@ -36,21 +38,27 @@ final class Host: Sendable {
         var isStopped = false
     }
 
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let diskQueue = Mutex(DiskQueue())
-    private let loops: [any EventLoop]
+    let loops: [any EventLoop]
     private let clients: [NIOLoopBoundBox<LoopClients>]
     private let disk: DiskThreads
-    private let logger: Logger
+    /// The links to the other servers, on loop 0; nil in a standalone server.
+    let links: NIOLoopBoundBox<PeerLinks?>
+    let logger: Logger
+    /// What to do when this server must not go on.
+    private let failed: @Sendable (LaunchError) -> Void
 
     init(
         core: consuming sending ServerCore, loops: [any EventLoop], disk: DiskThreads,
-        logger: Logger
+        logger: Logger, failed: @escaping @Sendable (LaunchError) -> Void
     ) {
         precondition(loops.count <= Int(UInt8.max), "a loop's number is kept in a byte")
         self.loops = loops
         self.disk = disk
         self.logger = logger
+        self.failed = failed
+        links = NIOLoopBoundBox.makeEmptyBox(valueType: PeerLinks.self, eventLoop: loops[0])
         clients = loops.map { loop in
             NIOLoopBoundBox.makeBoxSendingValue(LoopClients(), eventLoop: loop)
         }
@@ -173,6 +181,7 @@ final class Host: Sendable {
     private struct WakeUps {
         var loops: [Int] = []
         var showsDisk = false
+        var showsPeers = false
         var timer: Int64?
         var notices: [StepEffects.Notice] = []
     }
@@ -183,6 +192,11 @@ final class Host: Sendable {
             if state.disk.isEmpty { wakeUps.showsDisk = true }
             state.disk.append(contentsOf: state.effects.disk)
             state.effects.disk.removeAll(keepingCapacity: true)
+        }
+        if !state.effects.peers.isEmpty {
+            if state.peers.isEmpty { wakeUps.showsPeers = true }
+            state.peers.append(contentsOf: state.effects.peers)
+            state.effects.peers.removeAll(keepingCapacity: true)
         }
         for id in state.effects.clients where state.core.isListed(id) {
             let loop = Int(state.loops[Int(id.slot)])
@@ -199,6 +213,7 @@ final class Host: Sendable {
     }
 
     private func carryOut(_ wakeUps: WakeUps) {
+        if wakeUps.showsPeers { loops[0].execute { self.carryOutPeerOrders() } }
         if wakeUps.showsDisk { loops[0].execute { self.showDiskOrders() } }
         for loop in wakeUps.loops {
             loops[loop].execute { self.emptyOutboxes(ofLoop: loop) }
@@ -220,7 +235,14 @@ final class Host: Sendable {
                     "path": "\(excess.root)", "limit": "\(excess.limit.rawValue)",
                     "allowed": "\(excess.allowed)", "wanted": "\(excess.wanted)",
                 ])
-        case .roleChanged, .unreadableTransaction: break
+        case .roleChanged(let role): tell(role)
+        case .readOnlyBegun: logger.notice("serves clients that only read, until there is a leader")
+        case .unreadableTransaction(let zxid, let error):
+            failed(
+                LaunchError(
+                    message:
+                        "the leader's transaction \(zxid) cannot be read (\(error)); it may be of "
+                        + "a later version, so update this server", exitCode: 1))
         }
     }
 

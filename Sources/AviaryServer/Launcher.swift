@@ -53,7 +53,7 @@ private struct ServerService: Service {
     func run() async throws {
         let (failures, failed) = AsyncStream.makeStream(of: LaunchError.self)
         let server = try await Server.start(configuration, logger: logger) { error in
-            failed.yield(LaunchError(message: error.message, exitCode: 1))
+            failed.yield(error)
         }
         let address = configuration.clientPortAddress ?? "0.0.0.0"
         started(

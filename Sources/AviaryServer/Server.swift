@@ -1,5 +1,5 @@
 import AviaryCore
-package import AviaryStorage
+import AviaryStorage
 import AviaryWire
 import Glibc
 package import Logging
@@ -21,7 +21,7 @@ package struct Server: Sendable {
     /// - Parameter failed: called when nothing more can be written; the server is of no use then.
     package static func start(
         _ configuration: ServerConfiguration, logger: Logger,
-        failed: @escaping @Sendable (StorageError) -> Void
+        failed: @escaping @Sendable (LaunchError) -> Void
     ) async throws(LaunchError) -> Server {
         let fileLimit = raiseFileLimit()
         Memory.tune(loops: loopCount)
@@ -43,14 +43,22 @@ package struct Server: Sendable {
         let core = ServerCore(
             settings: configuration.coreSettings(fileLimit: fileLimit), tree: data.tree,
             authentication: authentication,
+            membership: configuration.membership(recovered: data.recovered),
             randomSeed: .random(in: 1...UInt64.max), at: Clock.now)
         let disk = DiskThreads(
-            log: data.log, snapshots: data.snapshots, configuration,
-            statistics: data.statistics, logger: logger, failed: failed)
+            log: data.log, snapshots: data.snapshots, member: data.member, configuration,
+            statistics: data.statistics, logger: logger
+        ) { failed(LaunchError(message: $0.message, exitCode: 1)) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         let host = Host(
             core: core, loops: Array(group.makeIterator()).map { $0 as any EventLoop }, disk: disk,
-            logger: logger)
+            logger: logger, failed: failed)
+        do throws(LaunchError) {
+            try await host.join(configuration, disk)
+        } catch {
+            await end(host, disk, group, logger)
+            throw error
+        }
         host.enter { core, effects, now in
             core.step(.started, at: now, into: &effects)
             if replayed > 0 { core.orderSnapshot(into: &effects) }
@@ -88,6 +96,7 @@ package struct Server: Sendable {
         _ host: Host, _ disk: DiskThreads, _ group: MultiThreadedEventLoopGroup, _ logger: Logger
     ) async {
         host.stop()
+        await host.part()
         do {
             try await group.shutdownGracefully()
             try await disk.stop()
@@ -171,6 +180,11 @@ extension ServerConfiguration {
     /// - Parameter fileLimit: how many descriptors there may be. Some are kept for the data.
     func coreSettings(fileLimit: Int) -> ServerSettings {
         var settings = ServerSettings()
+        settings.server = server
+        settings.leaderServes = quorum.leaderServes
+        settings.localSessions = quorum.localSessionsEnabled
+        settings.localSessionsUpgrading = quorum.localSessionsUpgradingEnabled
+        settings.readOnlyMode = quorum.readOnlyModeEnabled
         settings.tickTimeMilliseconds = Int64(tickTimeMilliseconds)
         settings.minimumSessionTimeoutMilliseconds = Int32(clamping: minSessionTimeoutMilliseconds)
         settings.maximumSessionTimeoutMilliseconds = Int32(clamping: maxSessionTimeoutMilliseconds)

@@ -44,6 +44,13 @@ package enum LogHistory {
         return run.isBroken || run.entries.last?.zxid != last ? nil : run.entries
     }
 
+    /// In bytes; 0 if there is none.
+    package static func newestSnapshotSize<Files: FileSystem & ~Copyable>(
+        in files: borrowing Files
+    ) throws(StorageError) -> Int {
+        SnapshotFile.sorted(try files.list()).last?.size ?? 0
+    }
+
     /// Whether the log brings a tree from one transaction to another: nothing is missing between
     /// them, and the second is there. O(bytes of the logs between).
     static func leads<Files: FileSystem & ~Copyable>(

@@ -33,7 +33,8 @@ struct DurableState: Sendable {
         applied = recovered.lastZxid
         // A crash may fall between the first entry of an epoch and the saving of the epoch: who has
         // that entry has all that came before the epoch, so it is entered.
-        currentEpoch = max(recovered.currentEpoch, Int64(recovered.lastZxid.epoch))
+        let logged = recovered.lastZxid == .none ? 0 : Int64(recovered.lastZxid.epoch)
+        currentEpoch = max(recovered.currentEpoch, logged)
         acceptedEpoch = max(recovered.acceptedEpoch, currentEpoch)
         floor = recovered.floor
         history = ProposalHistory(

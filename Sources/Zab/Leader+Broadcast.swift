@@ -85,10 +85,19 @@ extension Leader {
                     ? .inform(proposal.zxid, proposal.bytes) : .commit(proposal.zxid)
                 send(message, to: index, into: &effects)
             }
+            answerSyncs(upTo: proposal.zxid, into: &effects)
         }
         lastCommitted = reached
         durable.commit(upTo: reached, into: &effects)
-        while let sync = pendingSyncs.first, sync.zxid <= reached {
+        answerSyncs(upTo: reached, into: &effects)
+    }
+
+    /// A sync is answered before what was proposed after it is committed: the client that asked for
+    /// it is answered in the order of its requests.
+    private mutating func answerSyncs(
+        upTo zxid: Zxid, into effects: inout [QuorumPeer.Effect]
+    ) {
+        while let sync = pendingSyncs.first, sync.zxid <= zxid {
             pendingSyncs.removeFirst()
             answer(.sync, to: sync.link, into: &effects)
         }

@@ -39,7 +39,6 @@ struct Leader: Sendable {
     /// When the stage must be over.
     var stageDeadline: Instant?
     var nextPing: Instant?
-    private var isFullTick = false
     /// The oldest proposal that the own disk is known to owe, and since when.
     private var ownOwed: (zxid: Zxid, since: Instant)?
     /// Why this server does not lead any more.
@@ -67,7 +66,7 @@ struct Leader: Sendable {
         lastProposed = durable.persisted
         lastCommitted = durable.persisted
         stageDeadline = now.adding(milliseconds: settings.initTime)
-        nextPing = now.adding(milliseconds: settings.tickTime / 2)
+        nextPing = now.adding(milliseconds: settings.pingInterval)
     }
 
     var isBroadcasting: Bool { stage == .broadcasting }
@@ -96,6 +95,12 @@ struct Leader: Sendable {
         if let index = index(of: link) { handlers.remove(at: index) }
     }
 
+    /// Until a learner has all of a tree, it cannot say anything.
+    mutating func progressed(_ link: LinkID, at now: Instant) {
+        guard let index = index(of: link), handlers[index].phase == .synchronizing else { return }
+        handlers[index].deadline = now.adding(milliseconds: settings.initTime)
+    }
+
     func index(of link: LinkID) -> Int? {
         handlers.firstIndex { $0.link == link }
     }
@@ -121,14 +126,13 @@ struct Leader: Sendable {
             return
         }
         guard let nextPing, nextPing <= now else { return }
-        self.nextPing = now.adding(milliseconds: settings.tickTime / 2)
-        isFullTick.toggle()
+        self.nextPing = now.adding(milliseconds: settings.pingInterval)
         if isOwnDiskStalled(durable, at: now) {
             resign(.diskStalled)
             return
         }
         dropSilent(at: now, into: &effects)
-        if isFullTick, stage == .broadcasting {
+        if stage == .broadcasting {
             let present = servers { $0.isForwarded }
             guard settings.verifier.isQuorum(present) else {
                 resign(.noQuorum)

@@ -24,7 +24,7 @@ extension Learner {
         case .revalidated: effects.append(.receivedFromLeader(message))
         case .sync:
             late.append((committed, message))
-            answerLate(durable, into: &effects)
+            applyCommitted(&durable, into: &effects)
         case .upToDate, .unknown: break
         case .leaderInfo, .diff, .trunc, .snap, .newLeader: resign(.protocolBroken)
         }
@@ -62,22 +62,24 @@ extension Learner {
         }
     }
 
-    /// What is committed is applied once it is in the own log for good (ZOOKEEPER-4882).
+    /// What is committed is applied once it is in the own log for good (ZOOKEEPER-4882). A sync is
+    /// answered when everything that was committed before it can be read, and before what was
+    /// committed after it is applied: a client is answered in the order of its requests.
     mutating func applyCommitted(
         _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
     ) {
         let end = min(committed, durable.persisted)
-        if end > durable.applied { durable.commit(upTo: end, into: &effects) }
-        answerLate(durable, into: &effects)
-    }
-
-    /// A sync is answered when everything that was committed before it can be read.
-    private mutating func answerLate(
-        _ durable: borrowing DurableState, into effects: inout [QuorumPeer.Effect]
-    ) {
-        while let first = late.first, first.after <= durable.applied {
+        while let first = late.first, first.after <= max(end, durable.applied) {
+            apply(upTo: first.after, &durable, into: &effects)
             late.removeFirst()
             effects.append(.receivedFromLeader(first.message))
         }
+        apply(upTo: end, &durable, into: &effects)
+    }
+
+    private func apply(
+        upTo end: Zxid, _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        if end > durable.applied { durable.commit(upTo: end, into: &effects) }
     }
 }

@@ -8,6 +8,7 @@ extension Learner {
         _ message: LeaderMessage, at now: Instant, _ durable: inout DurableState,
         into effects: inout [QuorumPeer.Effect]
     ) {
+        if stage == .active, case .ping = message { pulse.beat(at: now) }
         heard(at: now)
         switch stage {
         case .introduced: receiveEpoch(message, &durable, into: &effects)

@@ -57,6 +57,7 @@ struct Learner: Sendable {
     var committed = Zxid.zero
     /// What the leader said about everything that is committed so far, which is not applied yet.
     var late: Deque<(after: Zxid, message: LeaderMessage)> = []
+    var pulse = LeaderPulse()
     private(set) var resignation: QuorumPeer.Resignation?
 
     init(
@@ -152,7 +153,8 @@ struct Learner: Sendable {
     }
 
     mutating func heard(at now: Instant) {
-        let limit = isPatient(stage) ? settings.initTime : settings.syncTime
+        var limit = isPatient(stage) ? settings.initTime : settings.syncTime
+        if stage == .active, let suspicion = pulse.longestSilence { limit = min(limit, suspicion) }
         silenceDeadline = now.adding(milliseconds: limit)
     }
 }

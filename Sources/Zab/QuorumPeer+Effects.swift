@@ -62,6 +62,8 @@ extension QuorumPeer {
         // The quorum port, to a leader.
         case learnerConnected(LinkID)
         case learnerLost(LinkID)
+        /// It has taken a part of the tree that it is sent.
+        case learnerProgressed(LinkID)
         case receivedFromLearner(LearnerMessage, LinkID)
         /// What `readLog` asked for: from the last entry at or before the one zxid, through the
         /// other. Nil if the log does not reach back so far, or is too long to be worth it.
@@ -70,6 +72,8 @@ extension QuorumPeer {
         // The quorum port, to a learner.
         case leaderConnected(LinkID)
         case leaderLost(LinkID)
+        /// A part of its tree has come.
+        case leaderProgressed(LinkID)
         case receivedFromLeader(LeaderMessage, LinkID)
         /// The stream after `snap` has come whole, signature and all. Its zxid is that of `snap`.
         case snapshotReceived(Zxid, LinkID)

@@ -260,6 +260,7 @@ extension Leader {
         case .epochsSaved: epochsSaved(at: now, &durable, into: &effects)
         case .learnerConnected(let link): connected(link, at: now)
         case .learnerLost(let link): lost(link)
+        case .learnerProgressed(let link): progressed(link, at: now)
         case .receivedFromLearner(let message, let link):
             receive(message, from: link, at: now, &durable, into: &effects)
         case .logRead(let log, let link):
@@ -269,7 +270,7 @@ extension Leader {
         case .deadlinePassed: deadlinePassed(at: now, durable, into: &effects)
         case .started, .vote, .voterLost, .voterFound, .truncated, .snapshotReceived,
             .snapshotInstalled,
-            .leaderConnected, .leaderLost, .receivedFromLeader, .forward:
+            .leaderConnected, .leaderLost, .leaderProgressed, .receivedFromLeader, .forward:
             break
         }
     }
@@ -290,14 +291,16 @@ extension Learner {
             if link == self.link { connected(at: now, durable, into: &effects) }
         case .leaderLost(let link):
             if link == self.link { lost(at: now) }
+        case .leaderProgressed(let link):
+            if link == self.link { heard(at: now) }
         case .receivedFromLeader(let message, let link):
             if link == self.link { receive(message, at: now, &durable, into: &effects) }
         case .forward(let message): if isActive { send(message, into: &effects) }
         case .learnerConnected(let link): effects.append(.disconnectLearner(link))
         case .deadlinePassed: deadlinePassed(at: now, into: &effects)
         case .propose: preconditionFailure("only a leader proposes")
-        case .started, .vote, .voterLost, .voterFound, .learnerLost, .receivedFromLearner, .logRead,
-            .answerSync, .answer:
+        case .started, .vote, .voterLost, .voterFound, .learnerLost, .learnerProgressed,
+            .receivedFromLearner, .logRead, .answerSync, .answer:
             break
         }
     }

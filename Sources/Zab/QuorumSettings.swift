@@ -24,11 +24,15 @@ package struct QuorumSettings: Hashable, Sendable {
     /// `leaderConnectDelayDuringRetryMs`.
     package var leaderConnectDelay: Int64 = 100
     package var leaderConnectAttempts = 5
+    /// Ticks for all attempts to connect to the leader; 0: as many as `initLimit`.
+    package var connectToLearnerMasterLimit: Int64 = 0
     /// Committed proposals kept for learners that lag. `commitLogCount`.
     package var historyLimit = 500
     /// Whether a learner with a history of its own is sent a snapshot rather than told to
     /// truncate, where that is safe.
     package var prefersSnapshots = true
+    /// Whether a learner is sent a snapshot whatever it has. Aviary does not do so yet.
+    package var forceSnapshotSync = false
     /// Whether the driver can read proposals back from the log. See `SyncPlan.readLog`.
     package var readsLog = false
 
@@ -38,6 +42,9 @@ package struct QuorumSettings: Hashable, Sendable {
     }
 
     package var isVoter: Bool { !isObserver && verifier.voters.contains(server) }
+    /// Between two pings of a leader: half a tick as in ZooKeeper, or less, so that its learners notice
+    /// soon when it is silent.
+    var pingInterval: Int64 { min(tickTime / 2, 250) }
     var initTime: Int64 { initLimit * tickTime }
     var syncTime: Int64 { syncLimit * tickTime }
 }

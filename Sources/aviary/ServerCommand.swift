@@ -13,6 +13,9 @@ struct ServerCommand: AsyncParsableCommand {
               dataDir=/var/lib/aviary
               clientPort=2181
 
+            More than one server.N=host:2888:3888 line is an ensemble, which also needs \
+            initLimit, syncLimit and a file myid in dataDir: see docs/ensemble.md.
+
             Keys that have no effect in Aviary yet are warned about by name. A value that cannot \
             be used ends the program with status 2 before anything is touched.
             """)
@@ -55,7 +58,7 @@ struct ServerCommand: AsyncParsableCommand {
         } catch {
             throw ConfigurationError(file: zooCfg, line: nil, reason: error.reason)
         }
-        let (configuration, warnings) = try ZooCfg.parse(text, file: zooCfg)
+        let (configuration, warnings) = try ZooCfg.parse(text, file: zooCfg, readFile: readTextFile)
         for warning in warnings {
             logger.warning(
                 "\(warning.key) \(warning.message)",

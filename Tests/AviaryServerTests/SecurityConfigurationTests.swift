@@ -63,7 +63,9 @@ import Testing
         lines: [String]
     ) throws {
         let text = (["dataDir=/data", "clientPort=2181"] + lines).joined(separator: "\n")
-        #expect(throws: ConfigurationError.self) { try ZooCfg.parse(text, file: "zoo.cfg") }
+        #expect(throws: ConfigurationError.self) {
+            try ZooCfg.parse(text, file: "zoo.cfg", readFile: noFiles)
+        }
     }
 
     @Test func `a provider that is not there is warned about`() throws {

@@ -2,19 +2,24 @@ import Testing
 
 @testable import AviaryServer
 
+/// There is no file but the one that is parsed.
+func noFiles(_ path: String) throws(TextFileError) -> String {
+    throw TextFileError(reason: "cannot be opened: there is none", isMissing: true)
+}
+
 /// The two lines that every configuration needs, and then `lines`.
 func parse(
     _ lines: String...
 ) throws -> (configuration: ServerConfiguration, warnings: [String]) {
     let text = (["dataDir=/data", "clientPort=2181"] + lines).joined(separator: "\n")
-    let (configuration, warnings) = try ZooCfg.parse(text, file: "zoo.cfg")
+    let (configuration, warnings) = try ZooCfg.parse(text, file: "zoo.cfg", readFile: noFiles)
     return (configuration, warnings.map(\.description))
 }
 
 /// What is said about a text that is refused.
 private func refusal(of text: String) throws -> String {
     let error = try #require(throws: ConfigurationError.self) {
-        try ZooCfg.parse(text, file: "zoo.cfg")
+        try ZooCfg.parse(text, file: "zoo.cfg", readFile: noFiles)
     }
     return error.description
 }
@@ -34,7 +39,7 @@ private func refusal(after lines: String...) throws -> String {
             clientPort=2181
             #maxClientCnxns=60
             """
-        let (configuration, warnings) = try ZooCfg.parse(text, file: "zoo.cfg")
+        let (configuration, warnings) = try ZooCfg.parse(text, file: "zoo.cfg", readFile: noFiles)
         var expected = ServerConfiguration(dataDir: "/tmp/zookeeper", clientPort: 2181)
         expected.tickTimeMilliseconds = 2000
         expected.minSessionTimeoutMilliseconds = 4000
@@ -137,10 +142,12 @@ private func refusal(after lines: String...) throws -> String {
     @Test(arguments: [
         ("server.1=a:2888:3888;2182", "2182 nil"),
         ("server.1=a:2888:3888:participant;10.0.0.1:2182", "2182 10.0.0.1"),
-        ("server.1=a:2888:3888|b:2888:3888;[::1]:2182", "2182 ::1"),
+        ("multiAddress.enabled=true\nserver.1=a:2:3|b:2:3;[::1]:2182", "2182 0:0:0:0:0:0:0:1"),
+        ("server.1=a:2888:3888;0.0.0.0:2182", "2182 nil"),
     ])
     func `a server line can carry the client port`(line: String, expected: String) throws {
-        let (configuration, _) = try ZooCfg.parse("dataDir=/d\n\(line)", file: "zoo.cfg")
+        let (configuration, _) = try ZooCfg.parse(
+            "dataDir=/d\n\(line)", file: "zoo.cfg", readFile: noFiles)
         let address = configuration.clientPortAddress ?? "nil"
         #expect("\(configuration.clientPort) \(address)" == expected)
     }
@@ -168,8 +175,8 @@ private func refusal(after lines: String...) throws -> String {
     }
 
     @Test(arguments: [
-        "forceSync", "ssl.keyStore.location", "metricsProvider.httpPort", "peerType", "weight.1",
-        "admin.portUnification", "request_throttle_stall_time",
+        "forceSync", "ssl.keyStore.location", "metricsProvider.httpPort", "leader.nodelay",
+        "learner.asyncSending", "admin.portUnification", "request_throttle_stall_time",
     ])
     func `a key of ZooKeeper's that does nothing here is warned about`(key: String) throws {
         #expect(
@@ -254,22 +261,12 @@ private func refusal(after lines: String...) throws -> String {
         ("dataDir=/d", "zoo.cfg: clientPort is not set; write a line as clientPort=2181"),
         (
             "dataDir=/d\nserver.1=a:1:2;x",
-            "zoo.cfg:2: server.1=a:1:2;x does not end in a client port; "
-                + "write it as in ...:3888;2181"
+            "zoo.cfg:2: server.1=a:1:2;x has \"x\" where the client port belongs; write a number "
+                + "from 0 to 65535, as in host:2888:3888;2181"
         ),
     ])
     func `a file without the necessary is refused`(text: String, expected: String) throws {
         #expect(try refusal(of: text) == expected)
-    }
-
-    @Test(arguments: [
-        ["server.1=a:2888:3888", "server.2=b:2888:3888"], ["dynamicConfigFile=/etc/zoo.dynamic"],
-    ])
-    func `an ensemble is refused rather than served alone`(lines: [String]) throws {
-        let text = (["dataDir=/d", "clientPort=1"] + lines).joined(separator: "\n")
-        let refusal = try refusal(of: text)
-        #expect(refusal.hasPrefix("zoo.cfg:\(2 + lines.count): "))
-        #expect(refusal.contains("Aviary runs standalone servers only so far"))
     }
 
     @Test func `a shortest timeout above the longest is refused at the later line`() throws {

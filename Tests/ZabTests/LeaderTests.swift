@@ -207,8 +207,8 @@ struct LeaderTests {
         bench.step(.persisted(next.zxid))
         #expect(
             bench.fromLearner(.ack(next.zxid), link: 10) == [
-                .sendToLearner(.commit(next.zxid), one), .commit(upTo: next.zxid),
-                .sendToLearner(.sync, one),
+                .sendToLearner(.commit(next.zxid), one), .sendToLearner(.sync, one),
+                .commit(upTo: next.zxid),
             ])
     }
 

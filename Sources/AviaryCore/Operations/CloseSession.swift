@@ -10,14 +10,14 @@ extension ServerCore {
     mutating func prepareCloseSession(_ id: SessionID, zxid: Zxid) -> Txn {
         let owner = NodeOwner.session(id)
         let touched = outstanding.records(of: owner)
-        let touchedPaths = Set(touched.map(\.path))
         var paths: [Path] = []
         var digest: UInt64 = 0
         // The children that go, by parent; siblings come one after the other more often than not.
         var parent: (path: ArraySlice<UInt8>, count: Int32) = ([], 0)
         for id in (tree.ephemerals[id] ?? []).sorted() {
             let path = tree.path(of: id)
-            if touchedPaths.contains(path) { continue }
+            // Touched, or no longer this session's: another may have made it anew since.
+            if outstanding.find(path.bytes.raw) != nil { continue }
             paths.append(path)
             digest &+= tree.digestValue(of: id)
             let parentPath = path.bytes[..<(path.parentLength ?? 0)]

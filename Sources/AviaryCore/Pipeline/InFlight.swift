@@ -29,7 +29,8 @@ struct ForwardedRequests: Sendable {
         /// Of the client; 0 where it asks for a session.
         let cxid: Int32
         let request: OpCode
-        let connection: ConnectionID
+        /// Nil for the upgrade of a session, of which its client hears nothing.
+        let connection: ConnectionID?
         let arrivedAt: Int64
     }
 

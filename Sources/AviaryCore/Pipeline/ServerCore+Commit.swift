@@ -52,7 +52,7 @@ extension ServerCore {
     /// Source: DataTree.compareDigest and logZxidDigest, ZooKeeper 3.9.5.
     private mutating func check(_ entry: LogEntry, into effects: inout StepEffects) {
         let zxid = entry.header.zxid
-        if let digest = entry.digest, digest.treeDigest != tree.digest {
+        if let digest = entry.digest, digest.treeDigest != tree.digest, zxid > foreignUntil {
             statistics.digestMismatches += 1
             effects.notices.append(.digestMismatch(zxid))
         }
@@ -183,7 +183,12 @@ extension ServerCore {
                 var reader = JuteReader(frame.raw)
                 do throws(WireError) {
                     let header = try RequestHeader(from: &reader)
-                    answer(header, reader, on: slot, at: now, reply: &reply)
+                    if header.type == OpCode.closeSession.rawValue {
+                        localSessionClosed(
+                            header.xid, on: slot, at: now, reply: &reply, into: &effects)
+                    } else {
+                        answer(header, reader, on: slot, at: now, reply: &reply)
+                    }
                 } catch {
                     close(slot, into: &effects)
                     return

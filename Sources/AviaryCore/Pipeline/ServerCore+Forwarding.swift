@@ -9,7 +9,7 @@ import Zab
 extension ServerCore {
     /// Gives the leader a write, or a session's beginning or end.
     mutating func forward(
-        _ request: ForwardedRequest, for connection: ConnectionID, at now: Now,
+        _ request: ForwardedRequest, for connection: ConnectionID?, at now: Now,
         into effects: inout StepEffects
     ) {
         guard let code = OpCode(rawValue: request.type) else { return }

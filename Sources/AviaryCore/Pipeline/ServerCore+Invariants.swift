@@ -9,7 +9,8 @@ extension ServerCore {
         tree.checkInvariants()
         checkWaiting()
         precondition(lastProposed >= tree.lastProcessedZxid, "what is applied was proposed")
-        if inFlight.isEmpty {
+        // A learner proposes nothing, and knows the sessions of its own connections only.
+        if isLeading && inFlight.isEmpty {
             precondition(outstanding.isEmpty, "what is applied is not outstanding")
             precondition(outstanding.digest == tree.digest, "the digest was foretold")
             precondition(
@@ -19,7 +20,8 @@ extension ServerCore {
         if connections.count == 0 {
             precondition(watches.isEmpty, "only connections watch")
             precondition(watches.count == 0, "watches are counted")
-            precondition(outstandingCount == inFlight.count, "only connections wait")
+            precondition(
+                outstandingCount == inFlight.count + forwarded.count, "only connections wait")
             precondition(outstandingCost == 0 && largeBytes == 0, "nothing waits")
         }
     }

@@ -77,7 +77,12 @@ extension ServerCore {
 
     /// Source: SessionTrackerImpl.checkSession, ZooKeeper 3.9.5.
     private mutating func refusal(of id: SessionID, over link: LinkID) -> ZooKeeperError? {
-        guard let session = sessions[id], !session.isClosing else { return .sessionExpired }
+        guard let session = sessions[id] else {
+            // It may be local to that learner.
+            let isOwn = id.rawValue >> 56 & 0xff == settings.server.rawValue & 0xff
+            return settings.localSessions && !isOwn ? nil : .sessionExpired
+        }
+        if session.isClosing { return .sessionExpired }
         return sessions.hasMoved(id, from: .learner(link)) ? .sessionMoved : nil
     }
 

@@ -7,6 +7,8 @@ package import Zab
 extension ServerCore {
     package var role: QuorumPeer.Role { peer.role }
 
+    package var isMember: Bool { configuration != nil }
+
     var isLeading: Bool { peer.role == .leading }
 
     var isLearner: Bool {
@@ -17,7 +19,7 @@ extension ServerCore {
     }
 
     var servesClients: Bool {
-        peer.role == .leading ? settings.leaderServes : peer.role != .looking
+        isReadOnly || peer.role == .leading ? settings.leaderServes : peer.role != .looking
     }
 
     /// Tells the quorum peer, and carries out what it orders.
@@ -65,7 +67,11 @@ extension ServerCore {
         case .sendToLearner(let message, let link):
             effects.peers.append(.sendToLearner(message, link))
         case .sendSnapshot(let zxid, let link):
-            precondition(tree.lastProcessedZxid == zxid, "the tree is what was committed")
+            // The beginning of an epoch stands for what came before it.
+            let last = tree.lastProcessedZxid
+            precondition(
+                last == zxid || (last > zxid && last.counter == 0),
+                "the tree is what was committed")
             effects.peers.append(.sendSnapshot(zxid, tree.snapshot, link))
         case .readLog(let start, let end, let link):
             effects.peers.append(.readLog(from: start, through: end, link))
@@ -106,21 +112,27 @@ extension ServerCore {
         }
     }
 
-    /// The next transaction is numbered after this; what came before is the same everywhere.
+    /// The next transaction is numbered after this; what came before is the same everywhere. A learner
+    /// that comes to the same leader again has some of the epoch already.
     private mutating func start(_ zxid: Zxid) {
-        lastProposed = zxid
+        lastProposed = max(lastProposed, zxid)
         tree.startEpoch(zxid)
     }
 
     private mutating func changed(
         to role: QuorumPeer.Role, at now: Now, into effects: inout StepEffects
     ) {
+        if isReadOnly { abandonClients(into: &effects) }
+        isReadOnly = false
+        readOnlyFrom = nil
         sessions.removeAll()
         forwarded = ForwardedRequests()
         outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
         for id in tree.sessions.keys.sorted() { sessions.reserve(id) }
         switch role {
-        case .looking: abandonClients(into: &effects)
+        case .looking:
+            abandonClients(into: &effects)
+            awaitReadOnly(at: now)
         case .leading:
             for id in tree.sessions.keys.sorted() {
                 sessions.add(
@@ -129,7 +141,22 @@ extension ServerCore {
             reaper = ContainerReaper(settings: settings, at: now)
         case .following, .observing: break
         }
-        if configuration != nil { effects.notices.append(.roleChanged(role)) }
+        if isMember { effects.notices.append(.roleChanged(role)) }
+    }
+
+    /// Source: QuorumPeer.run, case LOOKING, ZooKeeper 3.9.5.
+    mutating func awaitReadOnly(at now: Now) {
+        guard settings.readOnlyMode, isMember else { return }
+        let least: Int64 = 2000
+        readOnlyFrom =
+            now.monotonicMilliseconds + max(least, settings.tickTimeMilliseconds)
+    }
+
+    mutating func beginReadOnly(into effects: inout StepEffects) {
+        readOnlyFrom = nil
+        guard peer.role == .looking else { return }
+        isReadOnly = true
+        effects.notices.append(.readOnlyBegun)
     }
 
     /// What clients wait for may or may not come to be: they learn it from another server.
@@ -146,6 +173,8 @@ extension ServerCore {
         tree: consuming DataTree, of zxid: Zxid, over link: LinkID, at now: Now,
         into effects: inout StepEffects
     ) {
+        // An Apache leader goes on while it writes, so its tree may hold some of what it sends next.
+        foreignUntil = tree.snapshot.newestVisibleZxid
         incomingTree = consume tree
         drive(.snapshotReceived(zxid, link), at: now, into: &effects)
     }

@@ -30,19 +30,23 @@ extension ServerCore {
             close(slot, into: &effects)
             return
         }
-        connections[slot].readOnlyByte = request.readOnly == nil ? nil : false
+        if isReadOnly && request.readOnly != true {
+            close(slot, into: &effects)
+            return
+        }
+        connections[slot].readOnlyByte = request.readOnly == nil ? nil : isReadOnly
         connections[slot].timeoutMilliseconds = min(
             max(request.timeoutMilliseconds, settings.minimumSessionTimeoutMilliseconds),
             settings.maximumSessionTimeoutMilliseconds)
         if request.session == .none {
-            createSession(on: slot, at: now, into: &effects)
+            createSession(on: slot, at: now, reply: &reply, into: &effects)
         } else {
             reattach(request, on: slot, at: now, reply: &reply, into: &effects)
         }
     }
 
     private mutating func createSession(
-        on slot: UInt32, at now: Now, into effects: inout StepEffects
+        on slot: UInt32, at now: Now, reply: inout ByteBuffer, into effects: inout StepEffects
     ) {
         let id = sessions.makeID()
         let timeout = connections[slot].timeoutMilliseconds
@@ -50,6 +54,10 @@ extension ServerCore {
         connections[slot].phase = .establishing
         connections[slot].statistics.lastOperation = .createSession
         let connection = connections[slot].id
+        if makesLocalSessions {
+            createLocalSession(id, on: slot, at: now, reply: &reply, into: &effects)
+            return
+        }
         if isLearner {
             forward(
                 ForwardedRequest(creating: id, timeoutMilliseconds: timeout), for: connection,
@@ -70,11 +78,16 @@ extension ServerCore {
         let id = request.session
         statistics.revalidations += 1
         let isKnown = sessions[id].map { !$0.isClosing } ?? false
+        if isReadOnly && !isKnown {
+            // Whether the session lives, the leader would have to say.
+            close(slot, into: &effects)
+            return
+        }
         guard request.password == id.password, isKnown || isLearner else {
             refuseSession(on: slot, reply: &reply, into: &effects)
             return
         }
-        if isLearner {
+        if isLearner && sessions[id]?.isLocal != true {
             connections[slot].session = id
             connections[slot].phase = .establishing
             revalidate(id, on: slot, at: now, into: &effects)
@@ -166,6 +179,12 @@ extension ServerCore {
     /// Closes the sessions whose time is up.
     mutating func expireSessions(at now: Now, into effects: inout StepEffects) {
         for id in sessions.expired(at: now) {
+            if sessions[id]?.isLocal == true {
+                statistics.sessionsExpired += 1
+                sessionEnded(id, into: &effects)
+                continue
+            }
+            guard isLeading else { continue }
             statistics.sessionsExpired += 1
             proposeClose(of: id, xid: 0, for: nil, at: now, into: &effects)
         }

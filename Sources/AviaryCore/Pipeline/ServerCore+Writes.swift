@@ -21,6 +21,11 @@ extension ServerCore {
             close(slot, into: &effects)
             return
         }
+        if makesLocalSessions && sessions[session]?.isLocal == true {
+            let isEnsembles = localWrite(
+                header, code, reader, on: slot, at: now, reply: &reply, into: &effects)
+            guard isEnsembles else { return }
+        }
         if isLearner {
             forwardWrite(
                 header, code, reader, on: slot, at: now, reply: &reply, into: &effects)

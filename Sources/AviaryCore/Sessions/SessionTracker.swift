@@ -19,6 +19,8 @@ struct SessionTracker: Sendable {
         var isClosing = false
         /// Who may speak for the session; nil: whoever comes first.
         var owner: Owner?
+        /// Only this server knows of it; see `ServerSettings.localSessions`.
+        fileprivate(set) var isLocal = false
         /// It was heard since the last `takeTouched`.
         fileprivate var isTouched = true
 
@@ -67,12 +69,13 @@ struct SessionTracker: Sendable {
     }
 
     mutating func add(
-        _ id: SessionID, timeoutMilliseconds: Int32, owner: Owner?, at now: Now
+        _ id: SessionID, timeoutMilliseconds: Int32, owner: Owner?, isLocal: Bool = false,
+        at now: Now
     ) {
         let expiresAt = deadline(timeoutMilliseconds, now)
         sessions[id] = Session(
             timeoutMilliseconds: timeoutMilliseconds, expiresAt: expiresAt, filedAt: expiresAt,
-            owner: owner)
+            owner: owner, isLocal: isLocal)
         file(id, at: expiresAt)
     }
 
@@ -84,6 +87,9 @@ struct SessionTracker: Sendable {
         sessions[id]?.expiresAt = expiresAt
         sessions[id]?.isTouched = true
     }
+
+    /// From now on all servers know of the session.
+    mutating func upgrade(_ id: SessionID) { sessions[id]?.isLocal = false }
 
     mutating func markClosing(_ id: SessionID) { sessions[id]?.isClosing = true }
 
@@ -118,7 +124,7 @@ struct SessionTracker: Sendable {
     /// speaks for any more are forgotten. O(sessions).
     mutating func takeTouched() -> [SessionTouch] {
         var touched: [SessionTouch] = []
-        for (id, session) in sessions {
+        for (id, session) in sessions where !session.isLocal {
             if session.isTouched {
                 touched.append(
                     SessionTouch(id, timeoutMilliseconds: session.timeoutMilliseconds))

@@ -11,6 +11,12 @@ package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// - Parameter reason: reads on from the entry.
+    init(file: String, _ entry: PropertiesText.Entry, _ reason: String) {
+        let given = entry.value.isEmpty ? entry.key : "\(entry.key)=\(entry.value)"
+        self.init(file: file, line: entry.line, reason: "\(given.onOneLine) \(reason)")
+    }
+
     /// `file:line: reason`, always one line.
     package var description: String {
         line.map { "\(file):\($0): \(reason)" } ?? "\(file): \(reason)"

@@ -9,26 +9,19 @@ enum InertKeys {
     }
 
     private static let prefixes = [
-        "admin.", "audit.", "commitProcessor.", "fastleader.", "group.", "jvm.pause.", "leader.",
-        "learner.", "metricsProvider.", "multiAddress.", "netty.", "nio.", "observer.",
-        "observerMaster.", "pathStats.", "quorum.", "request_stale_", "request_throttle", "ssl.",
-        "weight.",
+        "admin.", "audit.", "commitProcessor.", "jvm.pause.", "leader.", "learner.",
+        "metricsProvider.", "netty.", "nio.", "observerMaster.", "pathStats.", "quorum.",
+        "multiAddress.", "request_stale_", "request_throttle", "ssl.",
     ]
 
     private static let names: Set<String> = [
         "IPAuthenticationProvider.usexforwardedfor", "X509AuthenticationProvider.superUser",
         "bitHashCacheSize", "client.certReload", "clientTcpKeepAlive", "closeSessionTxn.enabled",
-        "cnxTimeout", "commitLogCount", "connectToLearnerMasterLimit", "datadir.autocreate",
-        "db.autocreate", "digest.enabled", "electionAlg", "electionPortBindRetry",
-        "emulate353TTLNodes", "enableEagerACLCheck", "fips-mode", "flushDelay", "follower.nodelay",
-        "forceSync", "intBufferStartingSizeBytes", "jute.maxbuffer.extrasize",
-        "leaderConnectDelayDuringRetryMs", "leaderServes", "localSessionsEnabled",
-        "localSessionsUpgradingEnabled", "maxBatchSize", "maxGetChildrenResponseCacheSize",
-        "maxInProcessingDeadWatchers", "maxResponseCacheSize", "maxWriteQueuePollTime",
-        "observerMasterPort", "oraclePath", "peerType", "portUnification", "quorumCnxnTimeoutMs",
-        "quorumListenOnAllIPs", "readonlymode.enabled", "secureClientPortAddress",
-        "serializeLastProcessedZxid.enabled", "serverCnxnFactory", "snapshotSizeFactor",
-        "sslQuorumReloadCertFiles", "standaloneEnabled", "syncEnabled", "tcpKeepAlive",
+        "digest.enabled", "emulate353TTLNodes", "enableEagerACLCheck", "fips-mode", "flushDelay",
+        "follower.nodelay", "forceSync", "intBufferStartingSizeBytes", "jute.maxbuffer.extrasize",
+        "maxBatchSize", "maxGetChildrenResponseCacheSize", "maxInProcessingDeadWatchers",
+        "maxResponseCacheSize", "maxWriteQueuePollTime", "secureClientPortAddress",
+        "serializeLastProcessedZxid.enabled", "serverCnxnFactory", "sslQuorumReloadCertFiles",
         "watchManagerName", "watcherCleanIntervalInSeconds", "watcherCleanThreadsNum",
         "watcherCleanThreshold",
     ]

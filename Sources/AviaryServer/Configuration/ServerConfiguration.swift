@@ -1,5 +1,6 @@
 package import AviaryCore
 package import AviaryStorage
+package import AviaryWire
 
 /// Everything a server is told before it starts, under ZooKeeper's names.
 ///
@@ -72,10 +73,19 @@ package struct ServerConfiguration: Sendable, Hashable {
     package var minSessionTimeoutMilliseconds: Int
     /// The longest session timeout a client is granted; not below the shortest.
     package var maxSessionTimeoutMilliseconds: Int
-    /// The ticks a member has to connect to its leader; 0: not set. No use to a standalone server.
+    /// The ticks a member has to find and to join its leader; 0: not set, and no ensemble.
     package var initLimit = 0
-    /// The ticks a member may lag behind its leader; 0: not set. No use to a standalone server.
+    /// The ticks a member may lag behind its leader; 0: not set, and no ensemble.
     package var syncLimit = 0
+
+    // MARK: The ensemble
+
+    /// The members, this one among them; nil: the server is standalone.
+    package var ensemble: EnsembleConfiguration?
+    /// This server's number (`myid`). A standalone server puts 1 into its session ids, as in
+    /// ZooKeeper.
+    package var server = ServerID(1)
+    package var quorum = QuorumConfiguration()
 
     // MARK: What is allowed
 

@@ -17,8 +17,13 @@ enum Setting: Sendable {
     case whitelist
     case digestAlgorithm
     case snapshotCompression
+    /// Negative: off; above 1: the default.
+    case snapshotSizeFactor
+    case peerType
 
-    static let all: [String: Setting] = [clients, throttles, security, others].reduce(files) {
+    static let all: [String: Setting] = [
+        clients, throttles, security, quorum, quorumProperties, others,
+    ].reduce(files) {
         $0.merging($1) { first, _ in first }
     }
 
@@ -29,6 +34,8 @@ enum Setting: Sendable {
         case .fraction(_, let example): example
         case .boolean: "true"
         case .digestAlgorithm: "SHA-256"
+        case .snapshotSizeFactor: "\(QuorumConfiguration.defaultSnapshotSizeFactor)"
+        case .peerType: "observer"
         case .yesOrNo: "no"
         case .text(_, let example), .optionalText(_, let example), .directory(_, let example):
             example
@@ -44,11 +51,11 @@ enum Setting: Sendable {
         return all.keys.first { $0.lowercased() == bare }
     }
 
-    private static let natural = 0...Int(Int32.max)
-    private static let positive = 1...Int(Int32.max)
+    static let natural = 0...Int(Int32.max)
+    static let positive = 1...Int(Int32.max)
     /// Below it stands -1 for "as if it were not set", or "no limit".
-    private static let naturalOrMinusOne = -1...Int(Int32.max)
-    private static let port = 0...65_535
+    static let naturalOrMinusOne = -1...Int(Int32.max)
+    static let port = 0...65_535
     /// The default of maxSessionTimeout must still be a wire timeout.
     private static let tickTime = 1...Int(Int32.max) / ServerConfiguration.maxTicks
 
@@ -158,8 +165,6 @@ enum Setting: Sendable {
         "znode.container.maxNeverUsedIntervalMs": .number(
             \.containerNeverUsedMilliseconds, in: natural, of: "milliseconds", example: 300_000),
         "reconfigEnabled": .boolean(\.reconfigEnabled),
-        "initLimit": .number(\.initLimit, in: natural, of: "ticks", example: 10),
-        "syncLimit": .number(\.syncLimit, in: natural, of: "ticks", example: 5),
         "extendedTypesEnabled": .boolean(\.extendedTypesEnabled),
         "enforceQuota": .boolean(\.enforceQuota),
         "admin.enableServer": .boolean(\.admin.enableServer),

@@ -3,13 +3,18 @@ import Glibc
 /// Why a file cannot be used; reads on from the file's name.
 package struct TextFileError: Error {
     package var reason: String
+    /// There is no such file.
+    package var isMissing = false
 }
 
 /// Reads a whole file of UTF-8 text, of at most a mebibyte: it is a configuration, not data.
 package func readTextFile(_ path: String) throws(TextFileError) -> String {
     let limit = 1 << 20
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw TextFileError(reason: "cannot be opened: \(lastError)") }
+    guard descriptor >= 0 else {
+        let isMissing = errno == ENOENT
+        throw TextFileError(reason: "cannot be opened: \(lastError)", isMissing: isMissing)
+    }
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)

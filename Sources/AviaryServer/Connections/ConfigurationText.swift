@@ -26,9 +26,33 @@ struct ConfigurationText: Sendable {
             minSessionTimeout=\(configuration.minSessionTimeoutMilliseconds)
             maxSessionTimeout=\(configuration.maxSessionTimeoutMilliseconds)
             clientPortListenBacklog=\(configuration.clientPortListenBacklog)
-            serverId=0
+            serverId=\(configuration.ensemble == nil ? "0" : "\(configuration.server)")
 
+            """ + membership
+    }
+
+    /// What `conf` says of an ensemble, without a line's end at the last line.
+    ///
+    /// Source: QuorumZooKeeperServer.dumpConf, ZooKeeper 3.9.5.
+    private var membership: String {
+        guard let ensemble = configuration.ensemble,
+            let own = ensemble.member(configuration.server)
+        else { return "" }
+        return """
+            initLimit=\(configuration.initLimit)
+            syncLimit=\(configuration.syncLimit)
+            electionAlg=3
+            electionPort=\(Self.text(of: own.addresses.map(\.electionPort)))
+            quorumPort=\(Self.text(of: own.addresses.map(\.quorumPort)))
+            peerType=\(own.isObserver ? 1 : 0)
+            membership:\u{20}
+            \(ensemble.text)
             """
+    }
+
+    /// Each port once.
+    private static func text(of ports: [Int]) -> String {
+        Set(ports).sorted().map(String.init).joined(separator: "|")
     }
 
     /// The answer to `dirs`.

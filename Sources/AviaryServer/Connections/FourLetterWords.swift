@@ -1,6 +1,7 @@
 import AviaryCore
 import AviaryWire
 import Synchronization
+import Zab
 
 /// The four letter words, answered on the client port in place of a handshake.
 ///
@@ -31,10 +32,14 @@ final class FourLetterWords: Sendable {
         guard whitelist.allows(word) else {
             return "\(word) is not executed because it is not in the whitelist.\n"
         }
+        let (isServing, isReadOnly) = host.enter { core, _, _ in
+            (core.role != .looking || core.isReadOnly, core.isReadOnly)
+        }
+        if !isServing, let answer = Self.answerWithoutQuorum(to: word) { return answer }
         switch word {
         case "ruok": return "imok"
-        case "isro": return "rw"
-        case "srvr": return versionLine + serverBlock(host)
+        case "isro": return isReadOnly ? "ro" : "rw"
+        case "srvr": return versionLine + (isReadOnly ? Self.readOnlyLine : "") + serverBlock(host)
         case "stat": return stat(host)
         case "cons": return cons(host)
         case "conf": return configuration.text(port: port)
@@ -60,6 +65,16 @@ final class FourLetterWords: Sendable {
         }
     }
 
+    /// Nil for words that need no quorum.
+    private static func answerWithoutQuorum(to word: String) -> String? {
+        switch word {
+        case "ruok", "envi", "gtmk", "stmk": nil
+        case "isro": "null"
+        case "hash": "This ZooKeeper instance is not currently serving requests"
+        default: "This ZooKeeper instance is not currently serving requests\n"
+        }
+    }
+
     // MARK: srvr, stat, cons
 
     private var versionLine: String { "Zookeeper version: \(AviaryVersion.zooKeeperText)\n" }
@@ -76,17 +91,25 @@ final class FourLetterWords: Sendable {
                 Connections: \(core.connectionCount)
                 Outstanding: \(core.outstandingCount)
                 Zxid: \(core.tree.lastProcessedZxid)
-                Mode: standalone
+                Mode: \(core.mode)
+                \(core.role == .leading && core.isMember ? Self.proposalSizes : "")\
                 Node count: \(core.znodeCount)
 
                 """
         }
     }
 
+    private static let readOnlyLine = "READ-ONLY mode; serving only read-only clients\n"
+
+    /// Aviary does not keep them.
+    private static let proposalSizes = "Proposal sizes last/min/max: -1/-1/-1\n"
+
     private func stat(_ host: Host) -> String {
         let views = host.enter { core, _, _ in core.connectionViews }
         let clients = views.map { Self.line($0, brief: true) + "\n" }.joined()
-        return versionLine + "Clients:\n" + clients + "\n" + serverBlock(host)
+        let isReadOnly = host.enter { core, _, _ in core.isReadOnly }
+        return versionLine + (isReadOnly ? Self.readOnlyLine : "") + "Clients:\n" + clients + "\n"
+            + serverBlock(host)
     }
 
     private func cons(_ host: Host) -> String {
@@ -173,8 +196,8 @@ final class FourLetterWords: Sendable {
     private func monitor(_ host: Host) -> String {
         var text = MonitorText()
         text.add("version", AviaryVersion.zooKeeperText)
-        text.add("server_state", "standalone")
         let now = host.enter { core, _, now in
+            text.add("server_state", core.mode)
             text.add(core)
             return now
         }
@@ -191,6 +214,18 @@ final class FourLetterWords: Sendable {
         host.enter { core, _, _ in core.digests }.map { zxid, digest in
             String(zxid.rawValue, radix: 16) + ": \(digest)\n"
         }.joined()
+    }
+}
+
+extension ServerCore {
+    /// As monitoring knows it.
+    fileprivate var mode: String {
+        switch role {
+        case .leading: isMember ? "leader" : "standalone"
+        case .following: "follower"
+        case .observing: "observer"
+        case .looking: isReadOnly ? "read-only" : "looking"
+        }
     }
 }
 

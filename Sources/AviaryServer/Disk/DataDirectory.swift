@@ -1,6 +1,7 @@
 import AviaryCore
 import AviaryStorage
 import AviaryWire
+import Zab
 
 /// The data and log directories of a server, locked, recovered and ready to be written.
 struct DataDirectory: ~Copyable {
@@ -12,6 +13,9 @@ struct DataDirectory: ~Copyable {
     let statistics: DiskStatistics
     /// What was out of the ordinary.
     let notes: [String]
+    /// What a member of an ensemble needs besides; nil in a standalone server.
+    let member: MemberFiles?
+    let recovered: QuorumPeer.Recovered
 
     /// Where ZooKeeper keeps its files below the directories that are configured.
     static let versionDirectory = "version-2"
@@ -26,6 +30,12 @@ struct DataDirectory: ~Copyable {
         var settings = Recovery.Settings(hashSeed: .random(in: 1...UInt64.max))
         settings.extendedTypes = configuration.extendedTypesEnabled
         settings.trustsEmpty = configuration.snapshotTrustEmpty
+        if configuration.ensemble != nil {
+            settings.keepsOrphans = true
+            settings.historyLimit = configuration.quorum.commitLogCount
+            settings.trustsEmptyDatabase =
+                configuration.quorum.databaseAutocreate || logFiles.hasInitializeFile
+        }
         var recovery = Recovery(settings)
         let start = Clock.now.monotonicMilliseconds
         let tree = try recovery.recover(snapshots: &dataFiles, logs: &logFiles)
@@ -37,11 +47,35 @@ struct DataDirectory: ~Copyable {
             compression: configuration.snapshotCompression)
         // A log without a snapshot is not believed, so there is one before the first entry.
         if recovery.isNew { try store.write(tree.snapshot) }
+        if configuration.ensemble != nil && !recovery.isUninitialized {
+            logFiles.removeInitializeFile()
+        }
+        var recovered = QuorumPeer.Recovered(
+            lastZxid: recovery.isUninitialized ? .none : tree.lastProcessedZxid)
+        var member: MemberFiles?
+        if configuration.ensemble != nil {
+            var epochFiles = try PosixFiles(directory: dataPath)
+            let epochs = try EpochFiles.load(last: tree.lastProcessedZxid, in: epochFiles)
+            try EpochFiles.save(
+                accepted: epochs.accepted, current: epochs.current, in: &epochFiles)
+            recovered.acceptedEpoch = epochs.accepted
+            recovered.currentEpoch = epochs.current
+            recovered.floor = recovery.floor
+            recovered.history = recovery.history.map {
+                Proposal(zxid: $0.zxid, bytes: $0.payload)
+            }
+            settings.historyLimit = 0
+            member = MemberFiles(
+                epochFiles: epochFiles, logFiles: try PosixFiles(directory: logPath),
+                recovery: settings)
+        }
+        self.member = member
         log = TransactionLog(
             files: logFiles, preallocateBytes: configuration.preAllocSizeKiB << 10,
             sizeLimitBytes: max(0, configuration.txnLogSizeLimitKiB) << 10,
             lastZxid: tree.lastProcessedZxid)
         snapshots = store
+        self.recovered = recovered
         self.statistics = statistics
         replayed = recovery.replayed
         notes = recovery.notes

@@ -15,12 +15,16 @@ final class DiskThreads: Sendable {
     private let snapshotThread = NIOThreadPool(numberOfThreads: 1)
     private let log: Mutex<TransactionLog<PosixFiles>>
     private let snapshots: Mutex<SnapshotStore<PosixFiles>>
+    /// Nil in a standalone server.
+    private let member: Mutex<MemberFiles?>
     private let health = Mutex(Health())
     /// How many snapshots a purge leaves; nil keeps everything.
     private let snapshotsToKeep: Int?
     private let slowSyncMilliseconds: Int64
     private let measured: Mutex<DiskStatistics>
     private let memory = Mutex(Memory())
+    /// Goes up when the log is cut or replaced: a snapshot ordered before is of a past that is gone.
+    private let replacements = Mutex(0)
     private let logger: Logger
     /// What to do when nothing more can be made durable.
     private let failed: @Sendable (StorageError) -> Void
@@ -28,11 +32,13 @@ final class DiskThreads: Sendable {
     init(
         log: consuming sending TransactionLog<PosixFiles>,
         snapshots: consuming sending SnapshotStore<PosixFiles>,
-        _ configuration: ServerConfiguration, statistics: DiskStatistics, logger: Logger,
+        member: consuming sending MemberFiles?, _ configuration: ServerConfiguration,
+        statistics: DiskStatistics, logger: Logger,
         failed: @escaping @Sendable (StorageError) -> Void
     ) {
         self.log = Mutex(log)
         self.snapshots = Mutex(snapshots)
+        self.member = Mutex(member)
         let purges = configuration.autopurgePurgeIntervalHours > 0
         snapshotsToKeep = purges ? configuration.autopurgeSnapRetainCount : nil
         slowSyncMilliseconds = Int64(configuration.fsyncWarningThresholdMilliseconds)
@@ -75,8 +81,7 @@ final class DiskThreads: Sendable {
     /// Writes all that has gathered with one sync, tells the core, and looks for more.
     private func carryOutOrders(of host: Host) {
         while let orders = host.takeDiskOrders() {
-            var last: Zxid?
-            var appended = 0
+            var batch = Batch()
             for order in orders {
                 switch order {
                 case .append(let proposal):
@@ -84,18 +89,100 @@ final class DiskThreads: Sendable {
                         $0.append(
                             zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
                     }
-                    last = proposal.zxid
-                    appended += 1
+                    batch.last = proposal.zxid
+                    batch.count += 1
                 case .rollLog: persist(host) { log throws(StorageError) in try log.roll() }
                 case .writeSnapshot(let snapshot): write(snapshot, host)
                 case .saveEpochs, .truncate, .installSnapshot:
-                    preconditionFailure("a standalone server has no leader")
+                    guard flush(&batch, host), carryOut(order, host) else { return }
                 }
             }
-            let start = Clock.now.monotonicMilliseconds
-            guard persist(host, { log throws(StorageError) in try log.flush() }) else { return }
-            measure(Clock.now.monotonicMilliseconds - start, of: appended)
-            if let last { host.persisted(last) }
+            guard flush(&batch, host) else { return }
+        }
+    }
+
+    /// What was appended and is not synced.
+    private struct Batch {
+        var last: Zxid?
+        var count = 0
+    }
+
+    /// - Returns: false if the server stops, or can never go on.
+    private func flush(_ batch: inout Batch, _ host: Host) -> Bool {
+        let start = Clock.now.monotonicMilliseconds
+        guard persist(host, { log throws(StorageError) in try log.flush() }) else { return false }
+        if let last = batch.last {
+            measure(Clock.now.monotonicMilliseconds - start, of: batch.count)
+            host.persisted(last)
+        }
+        batch = Batch()
+        return true
+    }
+
+    // MARK: What only a member is ordered to do
+
+    /// After an error here it is not known what the disk holds, so there is no second attempt.
+    private func carryOut(_ order: StepEffects.Disk, _ host: Host) -> Bool {
+        do throws(StorageError) {
+            switch order {
+            case .saveEpochs(let accepted, let current):
+                try member.withLock { member throws(StorageError) in
+                    try member?.saveEpochs(accepted: accepted, current: current)
+                }
+                host.done(.epochsSaved)
+            case .truncate(let zxid):
+                replacements.withLock { $0 += 1 }
+                host.truncated(to: try truncate(after: zxid), after: zxid)
+            case .installSnapshot(let snapshot):
+                replacements.withLock { $0 += 1 }
+                try log.withLock { log throws(StorageError) in
+                    try snapshots.withLock { store throws(StorageError) in
+                        try log.replace(with: snapshot, in: &store)
+                    }
+                }
+                host.snapshotInstalled()
+            case .append, .rollLog, .writeSnapshot: preconditionFailure("this is everyone's")
+            }
+            return true
+        } catch {
+            failed(error)
+            return false
+        }
+    }
+
+    private func truncate(after zxid: Zxid) throws(StorageError) -> TreeBox {
+        try log.withLock { log throws(StorageError) in
+            try snapshots.withLock { store throws(StorageError) in
+                try log.truncate(after: zxid, in: &store)
+                return try member.withLock { member throws(StorageError) in
+                    guard let tree = try member?.recoverTree(from: &store) else {
+                        preconditionFailure("a standalone server has no leader")
+                    }
+                    return TreeBox(tree)
+                }
+            }
+        }
+    }
+
+    /// Reads what a learner lacks, on the thread that has the time for it.
+    func readHistory(
+        from first: Zxid, through last: Zxid, snapshotPart: Double,
+        _ answer: @escaping @Sendable ([Proposal]?) -> Void
+    ) {
+        snapshotThread.submit { state in
+            guard case .active = state else { return }
+            do throws(StorageError) {
+                answer(
+                    try self.member.withLock { member throws(StorageError) in
+                        try member?.history(
+                            from: first, through: last, snapshotPart: snapshotPart)
+                    })
+            } catch {
+                self.logger.error(
+                    "the log cannot be read for a learner; it gets a snapshot",
+                    metadata: ["error": "\(error)"])
+                answer(nil)
+            }
         }
     }
 
@@ -167,9 +254,11 @@ final class DiskThreads: Sendable {
     var isLogWritable: Bool { health.withLock { !$0.isStalled } }
 
     private func write(_ snapshot: TreeSnapshot, _ host: Host) {
+        let replacement = replacements.withLock { $0 }
         snapshotThread.submit { state in
             guard case .active = state else { return }
             self.snapshots.withLock { store in
+                if self.replacements.withLock({ $0 }) != replacement { return }
                 let start = Clock.now.monotonicMilliseconds
                 do throws(StorageError) {
                     var pace = Pace(bytesPerSecond: Self.snapshotBytesPerSecond)

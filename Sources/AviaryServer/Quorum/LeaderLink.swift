@@ -124,6 +124,7 @@ final class LeaderLink: ChannelInboundHandler {
         guard var reader = tree.take() else { return false }
         guard try reader.take(&packets.bytes) else {
             tree = consume reader
+            events.append(.quorum(.leaderProgressed(id)))
             return false
         }
         let box = TreeBox(reader.finish(zxid: treeZxid))

@@ -34,6 +34,7 @@ final class LearnerLink: ChannelInboundHandler {
         self.channel = channel
         self.id = id
         writer = LinkWriter(channel)
+        writer.progressed = { links.events.report(.quorum(.learnerProgressed(id))) }
         maximumQueuedBytes = settings.maximumQueuedBytes
         decoder = QuorumPacketDecoder(maximumLength: settings.maximumPacketLength)
     }

@@ -11,6 +11,8 @@ final class LinkWriter {
         case tree(TreeSnapshot)
     }
 
+    /// Called when the other side has taken a piece of a tree.
+    var progressed: (() -> Void)?
     private let channel: any Channel
     /// Since the last flush.
     private var collected = ByteBuffer()
@@ -94,7 +96,7 @@ final class LinkWriter {
         let isMore = stream?.writeNext(to: &piece, atLeast: Self.pieceByteCount) ?? false
         if !isMore { stream = nil }
         queuedByteCount += piece.readableBytes
-        write(piece)
+        write(piece, ofTree: true)
         return isMore
     }
 
@@ -109,10 +111,11 @@ final class LinkWriter {
         }
     }
 
-    private func write(_ bytes: ByteBuffer) {
+    private func write(_ bytes: ByteBuffer, ofTree: Bool = false) {
         let count = bytes.readableBytes
         channel.writeAndFlush(bytes).assumeIsolated().whenComplete { _ in
             self.queuedByteCount -= count
+            if ofTree && !self.isClosed { self.progressed?() }
         }
     }
 }

@@ -16,6 +16,8 @@ package enum ZooKeeperError: Int32, Error, Sendable {
     case invalidACL = -114
     case authFailed = -115
     case sessionMoved = -118
+    case notReadOnly = -119
+    case ephemeralOnLocalSession = -120
     case noWatcher = -121
     case reconfigDisabled = -123
     case sessionClosedRequireAuth = -124

@@ -118,7 +118,9 @@ final class LinkPeer: Sendable {
     var events: [PeerLinks.Event] { batches.withLock { $0.flatMap { $0 } } }
 
     /// In words that can be compared.
-    var heard: [String] { events.map(\.word) }
+    var heard: [String] {
+        events.filter { !$0.isProgress }.map(\.word)
+    }
 
     /// Waits until what was heard is as it should be.
     func wait(
@@ -191,6 +193,14 @@ extension PeerLinkSettings {
 }
 
 extension PeerLinks.Event {
+    /// Whether it only says that a long message goes on, which comes as often as the kernel likes.
+    var isProgress: Bool {
+        switch self {
+        case .quorum(.learnerProgressed), .quorum(.leaderProgressed): true
+        default: false
+        }
+    }
+
     /// The event in a few characters.
     var word: String {
         switch self {
