@@ -87,7 +87,7 @@ let package = Package(
             swiftSettings: relaxed),
         .testTarget(
             name: "AviaryCoreTests",
-            dependencies: ["AviaryCore", "AviaryWire", "CAllocationCounter", nioCore],
+            dependencies: ["AviaryCore", "AviaryWire", "CAllocationCounter", "CMalloc", nioCore],
             swiftSettings: relaxed),
         .testTarget(
             name: "AviaryStorageTests",

@@ -73,13 +73,23 @@ struct Connection: Sendable {
     var watchedLimit = 64
     var statistics = ConnectionStatistics()
 
-    /// - Parameter now: nil for a slot that is free.
-    init(id: ConnectionID, remote: RemoteAddress, at now: Now?) {
+    init(id: ConnectionID, remote: RemoteAddress, at now: Now) {
         self.id = id
         self.remote = remote
-        phase = now == nil ? .vacant : .new
+        phase = .new
         identities = [Identity(scheme: "ip", id: remote.host)]
-        statistics.establishedAt = now?.wallMilliseconds ?? 0
+        statistics.establishedAt = now.wallMilliseconds
+    }
+
+    /// What is in a slot that is free. It holds no memory: thousands of small pieces, allocated when
+    /// a crowd leaves, would lie among those that it leaves behind.
+    static let vacant = Connection()
+
+    private init() {
+        id = ConnectionID(slot: 0, generation: 0)
+        remote = RemoteAddress(host: "", port: 0)
+        phase = .vacant
+        identities = []
     }
 
     mutating func wait(_ next: Waiting) {
@@ -123,9 +133,7 @@ package struct ConnectionStatistics: Sendable {
 /// The connections, by slot.
 struct ConnectionTable: Sendable {
     private var slots: ContiguousArray<Connection> = []
-    private var vacant: [UInt32] = []
-    /// With so many vacant slots the last ones are given back, if they are among them.
-    private var giveBackAt = slotsKept
+    private var vacancies = Vacancies()
     private var lastGeneration: UInt32 = 0
     private(set) var count = 0
     /// How many come from each address.
@@ -137,7 +145,7 @@ struct ConnectionTable: Sendable {
         count += 1
         countsByHost[remote.host, default: 0] += 1
         lastGeneration &+= 1
-        if let slot = vacant.popLast() {
+        if let slot = vacancies.take(below: slots.count) {
             let id = ConnectionID(slot: slot, generation: lastGeneration)
             slots[Int(slot)] = Connection(id: id, remote: remote, at: now)
             return id
@@ -150,28 +158,14 @@ struct ConnectionTable: Sendable {
     mutating func remove(_ id: ConnectionID) {
         guard contains(id) else { return }
         let remote = slots[Int(id.slot)].remote
-        let nobody = RemoteAddress(host: "", port: 0)
-        slots[Int(id.slot)] = Connection(id: id, remote: nobody, at: nil)
-        vacant.append(id.slot)
+        slots[Int(id.slot)] = .vacant
+        slots.cutEnd { $0.phase == .vacant }
+        vacancies.add(id.slot, below: slots.count)
         count -= 1
-        giveBack()
         let left = count(from: remote.host) - 1
         countsByHost[remote.host] = left == 0 ? nil : left
+        countsByHost.giveBackRoom()
     }
-
-    /// After a crowd has gone, the slots behind the last one in use go too.
-    private mutating func giveBack() {
-        guard vacant.count >= giveBackAt else { return }
-        let used = (slots.lastIndex { $0.phase != .vacant } ?? -1) + 1
-        // One that is in use near the end is not looked for again before many more are free.
-        giveBackAt = min(slots.count, vacant.count + max(Self.slotsKept, slots.count / 8))
-        if used > slots.count / 2 { return }
-        giveBackAt = Self.slotsKept
-        slots = ContiguousArray(slots.prefix(used))
-        vacant = vacant.filter { $0 < used }
-    }
-
-    private static let slotsKept = 1024
 
     func contains(_ id: ConnectionID) -> Bool {
         Int(id.slot) < slots.count && slots[Int(id.slot)].id == id

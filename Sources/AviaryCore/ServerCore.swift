@@ -1,5 +1,4 @@
 package import AviaryWire
-import DequeModule
 package import NIOCore
 package import Zab
 
@@ -20,7 +19,7 @@ package struct ServerCore: ~Copyable, Sendable {
     let frames: FrameDecoder
 
     /// Proposed and not committed, in order.
-    var inFlight: Deque<InFlight> = []
+    var inFlight = Backlog<InFlight>()
     var lastProposed: Zxid
     /// Requests that wait on their connections without being in flight themselves.
     var parkedCount = 0
@@ -32,6 +31,8 @@ package struct ServerCore: ~Copyable, Sendable {
     var largeBytes = 0
     var connectionThrottle: ConnectionThrottle
     var peer: QuorumPeer
+    /// When the role last changed.
+    package internal(set) var roleSince: Int64 = 0
     var peerEffects: [QuorumPeer.Effect] = []
     /// What this server has given its leader, in order.
     var forwarded = ForwardedRequests()
@@ -46,7 +47,7 @@ package struct ServerCore: ~Copyable, Sendable {
     /// The text of the configuration node, in an ensemble.
     let configuration: ByteString?
     /// Connections that have not asked for a session, in the order they came.
-    private var sessionless: Deque<(due: Int64, id: ConnectionID)> = []
+    private var sessionless = Backlog<(due: Int64, id: ConnectionID)>()
     var snapshotPolicy: SnapshotPolicy
     var reaper: ContainerReaper
     /// For the effects of the step that is being taken.
@@ -243,7 +244,7 @@ package struct ServerCore: ~Copyable, Sendable {
             let isWaiting =
                 connections.contains(first.id) && connections[first.id.slot].phase == .new
             if isWaiting && first.due > now.monotonicMilliseconds { return }
-            sessionless.removeFirst()
+            sessionless.popFirst()
             if isWaiting {
                 statistics.sessionlessConnectionsExpired += 1
                 close(first.id.slot, into: &effects)

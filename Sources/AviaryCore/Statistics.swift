@@ -26,7 +26,8 @@ package struct Statistics: Sendable {
     package var digestMismatches = 0
     package var proposals = 0
     package var commits = 0
-    package var responseSizes = ResponseSizes()
+    package var responseSizes = ByteSizes()
+    package var proposalSizes = ByteSizes()
     package var watchBytes = 0
     /// Connections that each event was for.
     package var nodeCreatedWatches = Summary()
@@ -47,8 +48,8 @@ package struct Statistics: Sendable {
         }
     }
 
-    /// Bytes of replies; -1 before the first.
-    package struct ResponseSizes: Sendable {
+    /// In bytes; -1 before the first.
+    package struct ByteSizes: Sendable, CustomStringConvertible {
         package var last = -1
         package var minimum = -1
         package var maximum = -1
@@ -60,6 +61,8 @@ package struct Statistics: Sendable {
             maximum = max(maximum, bytes)
             sum += bytes
         }
+
+        package var description: String { "\(last)/\(minimum)/\(maximum)" }
     }
 }
 

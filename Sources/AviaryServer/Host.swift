@@ -191,7 +191,7 @@ final class Host: Sendable {
         if !state.effects.disk.isEmpty {
             if state.disk.isEmpty { wakeUps.showsDisk = true }
             state.disk.append(contentsOf: state.effects.disk)
-            state.effects.disk.removeAll(keepingCapacity: true)
+            state.effects.disk.removeAllForReuse()
         }
         if !state.effects.peers.isEmpty {
             if state.peers.isEmpty { wakeUps.showsPeers = true }
@@ -203,7 +203,7 @@ final class Host: Sendable {
             if state.listed[loop].isEmpty { wakeUps.loops.append(loop) }
             state.listed[loop].append(id)
         }
-        state.effects.clients.removeAll(keepingCapacity: true)
+        state.effects.clients.removeAllForReuse()
         if !state.effects.notices.isEmpty { swap(&wakeUps.notices, &state.effects.notices) }
         let deadline = state.core.deadline
         if deadline < state.timerDue ?? .max {
@@ -316,5 +316,8 @@ final class LoopClients {
 
     func add(_ handler: ClientConnectionHandler, at id: ConnectionID) { handlers[id] = handler }
 
-    func remove(_ id: ConnectionID) { handlers[id] = nil }
+    func remove(_ id: ConnectionID) {
+        handlers[id] = nil
+        handlers.giveBackRoom()
+    }
 }

@@ -49,7 +49,8 @@ extension Leader {
             if let owed = handlers[index].owed, owed.zxid <= zxid {
                 handlers[index].owed = zxid < lastProposed ? (zxid.next, now) : nil
             }
-            commit(&durable, into: &effects)
+            // The second half of the voters acknowledges what is committed.
+            if zxid > lastCommitted { commit(&durable, into: &effects) }
         case .request, .revalidate, .ping:
             effects.append(
                 .receivedFromLearner(message, handlers[index].server, handlers[index].link))
@@ -75,17 +76,16 @@ extension Leader {
         }
         let reached = min(durable.persisted, settings.verifier.reached(by: progress))
         guard reached > lastCommitted else { return }
-        let hasLearners = handlers.contains { $0.isForwarded }
-        let committed =
-            hasLearners ? durable.history.proposals(after: lastCommitted, upTo: reached) : []
-        for proposal in committed {
-            for index in handlers.indices where handlers[index].isForwarded {
-                let message: LeaderMessage =
-                    handlers[index].isObserver
-                    ? .inform(proposal.zxid, proposal.bytes) : .commit(proposal.zxid)
-                send(message, to: index, into: &effects)
+        if handlers.contains(where: \.isForwarded) {
+            durable.history.forEach(after: lastCommitted, upTo: reached) { proposal in
+                for index in handlers.indices where handlers[index].isForwarded {
+                    let message: LeaderMessage =
+                        handlers[index].isObserver
+                        ? .inform(proposal.zxid, proposal.bytes) : .commit(proposal.zxid)
+                    send(message, to: index, into: &effects)
+                }
+                answerSyncs(upTo: proposal.zxid, into: &effects)
             }
-            answerSyncs(upTo: proposal.zxid, into: &effects)
         }
         lastCommitted = reached
         durable.commit(upTo: reached, into: &effects)

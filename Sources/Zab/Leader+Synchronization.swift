@@ -9,7 +9,10 @@ extension Leader {
         side.log = log
         side.readsLog = settings.readsLog
         side.prefersSnapshots = settings.prefersSnapshots
-        return SyncPlan.plan(learner: handlers[index].lastZxid, leader: side)
+        let learner = handlers[index].lastZxid
+        // One that is older than the learner's log would not replace it; see `SyncPlan`.
+        if settings.forceSnapshotSync && lastCommitted > learner { return .snapshot }
+        return SyncPlan.plan(learner: learner, leader: side)
     }
 
     mutating func synchronize(
@@ -18,7 +21,13 @@ extension Leader {
     ) {
         guard handlers[index].phase == .accepted else { return }
         let link = handlers[index].link
-        switch plan(for: index, durable, log: log) {
+        let plan = plan(for: index, durable, log: log)
+        guard mayBegin(plan, with: index) else {
+            disconnect(index, into: &effects)
+            return
+        }
+        handlers[index].takesSnapshot = plan == .snapshot
+        switch plan {
         case .diff(let zxid, let missing):
             send(.diff(zxid), to: index, into: &effects)
             sendHistory(missing, to: index, into: &effects)
@@ -41,6 +50,18 @@ extension Leader {
         send(
             .newLeader(epochZxid, configuration: settings.configuration), to: index,
             into: &effects)
+    }
+
+    /// Voters always may: the ensemble needs them. An observer comes again later.
+    ///
+    /// Source: LearnerSyncThrottler, ZooKeeper 3.9.5.
+    private func mayBegin(_ plan: SyncPlan, with index: Int) -> Bool {
+        guard handlers[index].isObserver else { return true }
+        let takesSnapshot = plan == .snapshot
+        let busy = handlers.count {
+            $0.phase == .synchronizing && $0.takesSnapshot == takesSnapshot
+        }
+        return busy < (takesSnapshot ? settings.maximumSnapSyncs : settings.maximumDiffSyncs)
     }
 
     /// Observers too get their history as proposals with commits.

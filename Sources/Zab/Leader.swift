@@ -39,6 +39,10 @@ struct Leader: Sendable {
     /// When the stage must be over.
     var stageDeadline: Instant?
     var nextPing: Instant?
+    /// In which election this server was elected.
+    private let round: Int64
+    /// Voters that wish for another leader since.
+    private var disloyal: [ServerID] = []
     /// The oldest proposal that the own disk is known to owe, and since when.
     private var ownOwed: (zxid: Zxid, since: Instant)?
     /// Why this server does not lead any more.
@@ -48,6 +52,7 @@ struct Leader: Sendable {
     init(alone settings: QuorumSettings, lastZxid: Zxid) {
         self.settings = settings
         stage = .broadcasting
+        round = 0
         epoch = Int64(lastZxid.epoch)
         initialZxid = lastZxid
         initialEpoch = epoch
@@ -56,9 +61,11 @@ struct Leader: Sendable {
     }
 
     init(
-        elected settings: QuorumSettings, _ durable: borrowing DurableState, at now: Instant
+        elected settings: QuorumSettings, in round: Int64, _ durable: borrowing DurableState,
+        at now: Instant
     ) {
         self.settings = settings
+        self.round = round
         stage = .gathering
         epoch = durable.acceptedEpoch + 1
         initialZxid = durable.persisted
@@ -170,7 +177,43 @@ struct Leader: Sendable {
         }
     }
 
+    var learnerCounts: QuorumPeer.LearnerCounts {
+        var counts = QuorumPeer.LearnerCounts()
+        counts.all = handlers.count
+        counts.pendingSyncs = pendingSyncs.count
+        for handler in handlers where handler.isForwarded {
+            let isVoter = settings.verifier.voters.contains(handler.server)
+            if handler.isObserver {
+                counts.syncedObservers += 1
+            } else {
+                counts.syncedFollowers += 1
+                if !isVoter { counts.syncedNonVotingFollowers += 1 }
+            }
+        }
+        return counts
+    }
+
     // MARK: Quorums
+
+    /// A voter has said whom it wishes for. Those that were heard when this server was elected may
+    /// have heard a better vote since, from one that this server did not hear; without a quorum to
+    /// come there is nothing to wait for.
+    ///
+    /// Source: Leader's quitting on a disloyal voter, ZooKeeper 3.9.5, which waits for
+    /// `leader.maxTimeToWaitForEpoch` first, and by default for `initLimit`.
+    mutating func heard(_ vote: Notification, from server: ServerID) {
+        guard stage < .broadcasting, vote.electionEpoch >= round,
+            settings.verifier.voters.contains(server)
+        else { return }
+        disloyal.removeAll { $0 == server }
+        if vote.leader == settings.server { return }
+        disloyal.append(server)
+        let present = servers { $0.phase >= .introduced }
+        let hoped = settings.verifier.voters.filter {
+            present.contains($0) || !disloyal.contains($0)
+        }
+        if !settings.verifier.isQuorum(hoped) { resign(.noQuorum) }
+    }
 
     /// This server and the voters among its learners that meet a condition.
     func servers(_ condition: (LearnerHandler) -> Bool) -> [ServerID] {

@@ -42,7 +42,7 @@ struct Learner: Sendable {
     private var retryAt: Instant?
     /// For the leader to say something.
     private(set) var silenceDeadline: Instant
-    private var tickDeadline: Instant
+    private let connectDeadline: Instant
     /// The leader's epoch, when it is known.
     var epoch: Int64 = 0
     /// The log cannot be cut as the leader asks, so that it has to send a snapshot instead.
@@ -67,8 +67,10 @@ struct Learner: Sendable {
         self.settings = settings
         self.leader = leader
         link = lastLink
-        tickDeadline = now.adding(milliseconds: settings.initTime)
-        silenceDeadline = tickDeadline
+        let ticks = settings.connectToLearnerMasterLimit
+        connectDeadline = now.adding(
+            milliseconds: ticks > 0 ? ticks * settings.tickTime : settings.initTime)
+        silenceDeadline = connectDeadline
         connect(into: &effects)
     }
 
@@ -96,7 +98,16 @@ struct Learner: Sendable {
         attempts += 1
         retryAt = nil
         link = LinkID(link.rawValue + 1)
-        effects.append(.connect(to: leader, link))
+        effects.append(.connect(to: master, link))
+    }
+
+    /// Whom to connect to. Of observer masters another one each time, and each observer begins with
+    /// its own; which of them leads, and so takes no observers there, is not known before.
+    private var master: ServerID {
+        guard settings.isObserver && settings.usesObserverMasters else { return leader }
+        let voters = settings.verifier.voters
+        let turn = UInt64(bitPattern: settings.server.rawValue) &+ link.rawValue
+        return voters[Int(turn % UInt64(voters.count))]
     }
 
     mutating func connected(
@@ -117,7 +128,7 @@ struct Learner: Sendable {
 
     /// A leader that does not listen yet is tried again. Source: Learner.connectToLeader, 3.9.5.
     mutating func lost(at now: Instant) {
-        let mayRetry = attempts < settings.leaderConnectAttempts && tickDeadline > now
+        let mayRetry = attempts < settings.leaderConnectAttempts && connectDeadline > now
         guard stage == .connecting, mayRetry else {
             resign(.leaderLost)
             return

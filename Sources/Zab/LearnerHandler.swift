@@ -46,6 +46,8 @@ struct LearnerHandler: Sendable {
     var owed: (zxid: Zxid, since: Instant)?
     /// When it has been silent for too long.
     var deadline: Instant
+    /// Whether it is brought up to date by a snapshot.
+    var takesSnapshot = false
     /// Whether the log is being read for it.
     var isReadingLog = false
 

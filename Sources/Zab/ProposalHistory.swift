@@ -56,12 +56,24 @@ package struct ProposalHistory: Sendable {
     }
 
     package func proposals(after start: Zxid, upTo end: Zxid) -> [Proposal] {
+        Array(proposals[firstIndex(after: start)...].prefix { $0.zxid <= end })
+    }
+
+    func forEach(after start: Zxid, upTo end: Zxid, _ body: (Proposal) -> Void) {
+        var index = firstIndex(after: start)
+        while index < proposals.count, proposals[index].zxid <= end {
+            body(proposals[index])
+            index += 1
+        }
+    }
+
+    private func firstIndex(after start: Zxid) -> Int {
         var low = 0
         var high = proposals.count
         while low < high {
             let middle = (low + high) / 2
             if proposals[middle].zxid <= start { low = middle + 1 } else { high = middle }
         }
-        return Array(proposals[low...].prefix { $0.zxid <= end })
+        return low
     }
 }

@@ -25,6 +25,15 @@ extension QuorumPeer {
         case observing(ServerID)
     }
 
+    /// The learners of a leader. Synced are those that hear each proposal.
+    package struct LearnerCounts: Sendable {
+        package var all = 0
+        package var syncedFollowers = 0
+        package var syncedNonVotingFollowers = 0
+        package var syncedObservers = 0
+        package var pendingSyncs = 0
+    }
+
     /// Why a server does not lead or follow any more.
     package enum Resignation: Hashable, Sendable {
         case noQuorum

@@ -78,6 +78,11 @@ package struct QuorumPeer: ~Copyable, Sendable {
         settle(at: now, into: &effects)
     }
 
+    package var voterCount: Int { settings.verifier.voters.count }
+
+    /// Nil unless this server leads.
+    package var learnerCounts: LearnerCounts? { phase.learnerCounts }
+
     private mutating func start(at now: Instant, into effects: inout [Effect]) {
         guard phase.part == .idle else { return }
         if isAlone {
@@ -127,7 +132,7 @@ package struct QuorumPeer: ~Copyable, Sendable {
 
     private mutating func take(_ vote: Vote, at now: Instant, into effects: inout [Effect]) {
         if vote.leader == settings.server {
-            var leader = Leader(elected: settings, durable, at: now)
+            var leader = Leader(elected: settings, in: election.round, durable, at: now)
             leader.advance(&durable, at: now, into: &effects)
             phase = .leading(leader)
             effects.append(.listen)
@@ -211,6 +216,16 @@ extension QuorumPeer.Phase {
         }
     }
 
+    fileprivate var learnerCounts: QuorumPeer.LearnerCounts? {
+        switch self {
+        case .idle: nil
+        case .looking: nil
+        case .learning: nil
+        case .leaving: nil
+        case .leading(let leader): leader.learnerCounts
+        }
+    }
+
     fileprivate var deadline: Instant? {
         switch self {
         case .idle: nil
@@ -268,7 +283,8 @@ extension Leader {
         case .answerSync(let link): sync(for: link, into: &effects)
         case .answer(let message, let link): answer(message, to: link, into: &effects)
         case .deadlinePassed: deadlinePassed(at: now, durable, into: &effects)
-        case .started, .vote, .voterLost, .voterFound, .truncated, .snapshotReceived,
+        case .vote(let vote, let sender): heard(vote, from: sender)
+        case .started, .voterLost, .voterFound, .truncated, .snapshotReceived,
             .snapshotInstalled,
             .leaderConnected, .leaderLost, .leaderProgressed, .receivedFromLeader, .forward:
             break

@@ -31,8 +31,15 @@ package struct QuorumSettings: Hashable, Sendable {
     /// Whether a learner with a history of its own is sent a snapshot rather than told to
     /// truncate, where that is safe.
     package var prefersSnapshots = true
-    /// Whether a learner is sent a snapshot whatever it has. Aviary does not do so yet.
+    /// Whether a learner that lacks anything is sent a snapshot whatever it has.
     package var forceSnapshotSync = false
+    /// How many observers may be sent a snapshot at a time. `leader.maxConcurrentSnapSyncs`.
+    package var maximumSnapSyncs = 10
+    /// How many observers may be sent what they lack at a time. `leader.maxConcurrentDiffSyncs`.
+    package var maximumDiffSyncs = 100
+    /// An observer hears what is decided from any voter that follows (`observerMasterPort`), in place
+    /// of the leader.
+    package var usesObserverMasters = false
     /// Whether the driver can read proposals back from the log. See `SyncPlan.readLog`.
     package var readsLog = false
 

@@ -22,10 +22,8 @@ package struct QuorumVerifier: Hashable, Sendable {
 
         fileprivate var weight: Int64 { members.reduce(0) { $0 + $1.weight } }
 
-        fileprivate func isWon(by servers: [ServerID]) -> Bool {
-            let won = members.reduce(Int64(0)) {
-                servers.contains($1.server) ? $0 + $1.weight : $0
-            }
+        fileprivate func isWon(by isOf: (ServerID) -> Bool) -> Bool {
+            let won = members.reduce(Int64(0)) { isOf($1.server) ? $0 + $1.weight : $0 }
             return won > weight / 2
         }
     }
@@ -71,15 +69,19 @@ package struct QuorumVerifier: Hashable, Sendable {
         return self
     }
 
-    package func isQuorum(_ servers: [ServerID]) -> Bool {
+    package func isQuorum(_ servers: [ServerID]) -> Bool { isQuorum(of: servers.contains) }
+
+    /// The same of the servers that meet a condition. Allocates nothing: each acknowledgement is
+    /// judged by it.
+    private func isQuorum(of isOf: (ServerID) -> Bool) -> Bool {
         switch rule {
         case .majority:
-            return voters.filter(servers.contains).count > voters.count / 2
+            return voters.count(where: isOf) > voters.count / 2
         case .hierarchical(let groups):
-            let weighty = groups.filter { $0.weight > 0 }
-            return weighty.filter { $0.isWon(by: servers) }.count > weighty.count / 2
+            let weighty = groups.count { $0.weight > 0 }
+            return groups.count { $0.weight > 0 && $0.isWon(by: isOf) } > weighty / 2
         case .joint(let current, let next):
-            return current.isQuorum(servers) && next.isQuorum(servers)
+            return current.isQuorum(of: isOf) && next.isQuorum(of: isOf)
         }
     }
 
@@ -98,14 +100,16 @@ package struct QuorumVerifier: Hashable, Sendable {
 
     /// The highest zxid that a quorum has reached, given how far each server is.
     package func reached(by progress: [LearnerProgress]) -> Zxid {
-        let counted = progress.filter { voters.contains($0.server) }
-            .sorted { $0.acknowledged > $1.acknowledged }
-        var servers: [ServerID] = []
-        for one in counted {
-            servers.append(one.server)
-            if isQuorum(servers) { return one.acknowledged }
+        var reached = Zxid.zero
+        for one in progress where one.acknowledged > reached && voters.contains(one.server) {
+            let isReached = isQuorum(of: { server in
+                progress.contains {
+                    $0.server == server && $0.acknowledged >= one.acknowledged
+                }
+            })
+            if isReached { reached = one.acknowledged }
         }
-        return .zero
+        return reached
     }
 }
 

@@ -85,6 +85,13 @@ final class CoreHarness {
         effects.notices.removeAll()
     }
 
+    /// Forgets the log and the snapshots.
+    func forgetDisk() {
+        unpersisted = []
+        snapshots = []
+        appended = []
+    }
+
     // MARK: Clients
 
     func connect(host: ByteString = "127.0.0.1") -> TestClient? {
@@ -94,8 +101,8 @@ final class CoreHarness {
     }
 
     /// A client with an established session.
-    func client(timeout: Int32 = 10_000) -> TestClient {
-        guard let client = connect() else { preconditionFailure("no connection") }
+    func client(timeout: Int32 = 10_000, host: ByteString = "127.0.0.1") -> TestClient {
+        guard let client = connect(host: host) else { preconditionFailure("no connection") }
         client.shake(timeout: timeout)
         persist()
         _ = client.replies()

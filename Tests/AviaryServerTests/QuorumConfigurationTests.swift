@@ -88,9 +88,8 @@ import Zab
     }
 
     @Test(arguments: [
-        ("observerMasterPort=2191", "has no effect; Aviary does not serve observers on it yet"),
-        ("forceSnapshotSync=true", "has no effect in Aviary yet"),
-        ("datadir.autocreate=false", "has no effect in Aviary yet"),
+        ("leader.maxTimeToWaitForEpoch=5", "has no effect in Aviary yet"),
+        ("observer.reconnectDelayMs=5", "has no effect in Aviary yet"),
         ("commitLogCount=10", "is raised from 10 to 500, the least"),
         ("snapshotSizeFactor=1.5", "is above 1, so that it is 0.33"),
     ])

@@ -42,6 +42,40 @@ struct LeaderTests {
         return bench
     }
 
+    private func wish(_ leader: Int64, round: Int64 = 1) -> Notification {
+        Notification(
+            state: .looking, leader: ServerID(leader), zxid: zxid(1, 2), electionEpoch: round,
+            peerEpoch: 1, configuration: nil)
+    }
+
+    /// Server 1 has heard a better vote, of a server that cannot be heard here.
+    @Test func `a leader whose voters have turned to another does not wait for initLimit`() {
+        var bench = elected()
+        bench.step(.vote(wish(2), from: ServerID(2)))
+        #expect(bench.peer.lastResignation == nil)
+        #expect(bench.step(.vote(wish(2), from: ServerID(1))).contains(.disconnectLearners))
+        #expect(bench.peer.lastResignation == .noQuorum)
+    }
+
+    @Test func `a voter that has turned back, or is here already, counts`() {
+        var bench = elected()
+        bench.step(.vote(wish(2), from: ServerID(2)))
+        bench.step(.vote(wish(3), from: ServerID(2)))
+        bench.step(.vote(wish(2), from: ServerID(1)))
+        #expect(bench.peer.lastResignation == nil)
+        _ = bench.meet(1, link: 10)
+        bench.step(.vote(wish(2), from: ServerID(2)))
+        #expect(bench.peer.lastResignation == nil)
+    }
+
+    @Test func `a wish of an earlier election does not end a leadership`() {
+        var bench = elected()
+        for voter: Int64 in [1, 2] {
+            bench.step(.vote(wish(2, round: 0), from: ServerID(voter)))
+        }
+        #expect(bench.peer.lastResignation == nil)
+    }
+
     @Test func `an epoch is found, agreed upon and entered, each step safe before the next`() {
         var bench = elected()
         #expect(bench.effects == [.listen])
@@ -172,6 +206,44 @@ struct LeaderTests {
         #expect(bench.step(.propose(third)).contains(.sendToLearner(.proposal(third), late)))
         #expect(
             bench.fromLearner(.ack(zxid(2, 0)), link: 11) == [.sendToLearner(.upToDate, late)])
+    }
+
+    /// What server 9, an observer, is brought up to date with on a link.
+    private func synchronize(
+        _ bench: inout PeerBench, link: UInt64, from zxid: Zxid
+    ) -> [QuorumPeer.Effect] {
+        _ = bench.meet(Int64(link), link: link, isObserver: true)
+        return bench.fromLearner(.ackEpoch(lastZxid: zxid, currentEpoch: 1), link: link)
+    }
+
+    @Test func `forceSnapshotSync sends a snapshot to who lacks anything, and to nobody else`() {
+        var bench = leading { $0.forceSnapshotSync = true }
+        #expect(
+            synchronize(&bench, link: 19, from: zxid(1, 1)).first
+                == .sendSnapshot(zxid(2, 0), LinkID(19)))
+        #expect(
+            synchronize(&bench, link: 20, from: zxid(2, 0)).first
+                == .sendToLearner(.diff(zxid(2, 0)), LinkID(20)))
+    }
+
+    @Test func `observers beyond what may be brought up to date at a time come again`() {
+        var bench = leading {
+            $0.forceSnapshotSync = true
+            $0.maximumSnapSyncs = 1
+            $0.maximumDiffSyncs = 1
+        }
+        #expect(
+            synchronize(&bench, link: 19, from: zxid(1, 1)).first
+                == .sendSnapshot(zxid(2, 0), LinkID(19)))
+        let twentieth = synchronize(&bench, link: 20, from: zxid(1, 1))
+        #expect(twentieth == [.disconnectLearner(LinkID(20))])
+        #expect(
+            synchronize(&bench, link: 21, from: zxid(2, 0)).first
+                == .sendToLearner(.diff(zxid(2, 0)), LinkID(21)))
+        _ = bench.fromLearner(.ack(zxid(2, 0)), link: 19)
+        #expect(
+            synchronize(&bench, link: 22, from: zxid(1, 1)).first
+                == .sendSnapshot(zxid(2, 0), LinkID(22)))
     }
 
     @Test func `an observer is informed of what is committed, and of nothing else`() {

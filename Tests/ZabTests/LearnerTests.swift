@@ -49,6 +49,25 @@ struct LearnerTests {
         return bench
     }
 
+    @Test func `an observer of observer masters tries one voter after the other`() {
+        var bench = learner(isObserver: true) { $0.usesObserverMasters = true }
+        var tried: [ServerID] = []
+        for number: UInt64 in 1...3 {
+            for case .connect(let server, LinkID(number)) in bench.effects { tried.append(server) }
+            bench.step(.leaderLost(LinkID(number)))
+            _ = bench.pass(100)
+        }
+        #expect(Set(tried) == bench.voters)
+    }
+
+    @Test func `connectToLearnerMasterLimit ends the attempts`() {
+        var bench = learner { $0.connectToLearnerMasterLimit = 1 }
+        bench.step(.leaderLost(link))
+        #expect(bench.pass(100) == [.connect(to: ServerID(3), LinkID(2))])
+        bench.step(.leaderLost(LinkID(2)))
+        #expect(bench.peer.lastResignation == .leaderLost)
+    }
+
     /// Guards ZOOKEEPER-3911, 4643, 4646 and 4785: history, then epoch, then acknowledgement.
     @Test func `each promise is on disk before it is made, and the history before its epoch`() {
         var bench = learner()

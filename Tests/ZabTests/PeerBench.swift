@@ -23,6 +23,8 @@ struct PeerBench: ~Copyable {
         peer = QuorumPeer(settings, recovered ?? QuorumPeer.Recovered(lastZxid: .zero))
     }
 
+    var voters: Set<ServerID> { Set((1...3).map { ServerID($0) }) }
+
     /// Takes the step and gives what it orders, but for votes.
     @discardableResult
     mutating func step(_ event: QuorumPeer.Event) -> [QuorumPeer.Effect] {

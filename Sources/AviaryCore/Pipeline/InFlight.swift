@@ -39,8 +39,8 @@ struct ForwardedRequests: Sendable {
         let connection: ConnectionID
     }
 
-    private var writes: Deque<Write> = []
-    var syncs: Deque<InFlight> = []
+    private var writes = Backlog<Write>()
+    var syncs = Backlog<InFlight>()
     private var revalidations: Deque<Revalidation> = []
 
     var count: Int { writes.count + syncs.count }
@@ -51,10 +51,7 @@ struct ForwardedRequests: Sendable {
 
     /// The oldest write, if it is the one that a transaction was made of.
     mutating func claim(_ header: TxnHeader) -> Write? {
-        guard let first = writes.first, first.session == header.session,
-            first.cxid == header.cxid
-        else { return nil }
-        return writes.popFirst()
+        writes.popFirst { $0.session == header.session && $0.cxid == header.cxid }
     }
 
     /// Who asked first whether a session may go on.

@@ -57,6 +57,8 @@ struct OutstandingChanges: Sendable {
     private var slotsByOwner: [NodeOwner: Set<UInt32>] = [:]
     /// Sessions whose end is proposed: their nodes in the tree are as good as gone.
     private var endings: [NodeOwner: Zxid] = [:]
+    /// The same as they will come, so that nobody looks through all of a crowd's for each.
+    private var endingsInOrder = Backlog<(owner: NodeOwner, zxid: Zxid)>()
     private var undo: [Undo]?
     private var digestBefore: UInt64 = 0
     /// The digest of the tree with all outstanding changes.
@@ -113,15 +115,24 @@ struct OutstandingChanges: Sendable {
             touches.removeFirst()
             if records[Int(touch.slot)].zxid == touch.zxid { vacate(touch.slot) }
         }
-        for (owner, end) in endings where end <= zxid { endings[owner] = nil }
-        if touches.isEmpty && records.count > Self.recordsKept {
-            records = []
-            vacant = []
-            index = HashIndex()
+        while let ending = endingsInOrder.popFirst(if: { $0.zxid <= zxid }) {
+            if endings[ending.owner] == ending.zxid { endings[ending.owner] = nil }
+            endings.giveBackRoom()
         }
+        if touches.isEmpty { giveBackRoom() }
     }
 
-    /// Room for so many records is not given back.
+    /// To be called when nothing is outstanding, as is the case time and again.
+    private mutating func giveBackRoom() {
+        guard records.count > Self.recordsKept else { return }
+        records = []
+        vacant = []
+        index = HashIndex()
+        touches = []
+        slotsByOwner = [:]
+    }
+
+    /// Room for as many as are on their way in a busy server is not given back.
     private static let recordsKept = 4096
 
     /// A session's end is proposed: of its nodes that have no record nothing will be left.
@@ -129,6 +140,7 @@ struct OutstandingChanges: Sendable {
     /// - Parameter digest: the sum of those nodes' digests.
     mutating func end(_ owner: NodeOwner, digest: UInt64, zxid: Zxid) {
         endings[owner] = zxid
+        endingsInOrder.append((owner: owner, zxid: zxid))
         self.digest &-= digest
     }
 

@@ -1,13 +1,11 @@
 import AviaryWire
-import DequeModule
 import NIOCore
 import Zab
 
 extension ServerCore {
     /// Applies what is decided, in order, and answers whoever asked for it.
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
-        while !inFlight.isEmpty, inFlight[0].zxid <= zxid {
-            var next = inFlight.removeFirst()
+        while var next = inFlight.popFirst(if: { $0.zxid <= zxid }) {
             switch next.work {
             case .transaction(let entry):
                 let result = apply(entry, into: &effects)
@@ -45,7 +43,7 @@ extension ServerCore {
         if !watches.isEmpty {
             for event in events { notify(event, entry.header.zxid, into: &effects) }
         }
-        events.removeAll(keepingCapacity: true)
+        events.removeAllForReuse()
         return result
     }
 
@@ -87,7 +85,7 @@ extension ServerCore {
             limitOutbox(of: slot, into: &effects)
             list(slot, in: &effects)
         }
-        firedSlots.removeAll(keepingCapacity: true)
+        firedSlots.removeAllForReuse()
     }
 
     static func writeNotification(

@@ -6,6 +6,14 @@ package import Zab
 /// The server's part in its ensemble: what the quorum peer orders is carried out here.
 extension ServerCore {
     package var role: QuorumPeer.Role { peer.role }
+    package var voterCount: Int { peer.voterCount }
+    package var learnerCounts: QuorumPeer.LearnerCounts? { peer.learnerCounts }
+    /// All sessions and their timeouts, in the order of their ids, as a learner knows them. Nil in a
+    /// leader, which knows when they expire.
+    package var learnerSessions: [(id: SessionID, timeoutMilliseconds: Int32)]? {
+        guard isLearner else { return nil }
+        return tree.sessions.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
 
     package var isMember: Bool { configuration != nil }
 
@@ -123,6 +131,7 @@ extension ServerCore {
         to role: QuorumPeer.Role, at now: Now, into effects: inout StepEffects
     ) {
         if isReadOnly { abandonClients(into: &effects) }
+        roleSince = now.monotonicMilliseconds
         isReadOnly = false
         readOnlyFrom = nil
         sessions.removeAll()
@@ -162,7 +171,7 @@ extension ServerCore {
     /// What clients wait for may or may not come to be: they learn it from another server.
     private mutating func abandonClients(into effects: inout StepEffects) {
         inFlight.removeAll { if case .sync = $0.work { true } else { false } }
-        for index in inFlight.indices { inFlight[index].connection = nil }
+        inFlight.updateAll { $0.connection = nil }
         for slot in connections.slotsInUse { close(slot, into: &effects) }
     }
 

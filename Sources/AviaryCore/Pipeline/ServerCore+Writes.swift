@@ -169,6 +169,7 @@ extension ServerCore {
                 zxid: zxid, work: .transaction(entry), request: code, xid: xid,
                 connection: connection, arrivedAt: now.monotonicMilliseconds))
         statistics.proposals += 1
+        statistics.proposalSizes.add(bytes.readableBytes)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
     }
 

@@ -79,7 +79,10 @@ struct SessionTracker: Sendable {
         file(id, at: expiresAt)
     }
 
-    mutating func remove(_ id: SessionID) { sessions[id] = nil }
+    mutating func remove(_ id: SessionID) {
+        sessions[id] = nil
+        sessions.giveBackRoom()
+    }
 
     mutating func touch(_ id: SessionID, at now: Now) {
         guard let timeout = sessions[id]?.timeoutMilliseconds else { return }

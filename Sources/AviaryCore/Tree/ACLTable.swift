@@ -13,9 +13,9 @@ package struct ACLTable: Sendable {
         var uses: Int
     }
 
-    private var entries = [Entry(list: ACL.openToAll, uses: 1)]
+    private var entries: ContiguousArray = [Entry(list: ACL.openToAll, uses: 1)]
     private var numbers: [[ACL]: ID] = [ACL.openToAll: .openToAll]
-    private var vacant: [ID] = []
+    private var vacancies = Vacancies()
 
     package subscript(id: ID) -> [ACL] { entries[Int(id.rawValue)].list }
 
@@ -28,9 +28,9 @@ package struct ACLTable: Sendable {
         }
         let entry = Entry(list: list, uses: 1)
         let id: ID
-        if let free = vacant.popLast() {
-            id = free
-            entries[Int(id.rawValue)] = entry
+        if let free = vacancies.take(below: entries.count) {
+            id = ID(rawValue: free)
+            entries[Int(free)] = entry
         } else {
             id = ID(rawValue: UInt32(entries.count))
             entries.append(entry)
@@ -45,8 +45,10 @@ package struct ACLTable: Sendable {
         entries[index].uses -= 1
         if entries[index].uses > 0 { return }
         numbers[entries[index].list] = nil
+        numbers.giveBackRoom()
         entries[index] = Entry(list: [], uses: 0)
-        vacant.append(id)
+        entries.cutEnd { $0.uses == 0 }
+        vacancies.add(id.rawValue, below: entries.count)
     }
 
     /// The lists in use but for `openToAll`, with the keys they have in a snapshot.

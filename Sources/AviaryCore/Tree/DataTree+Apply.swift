@@ -157,6 +157,7 @@ extension DataTree {
                 _ = applyDelete(path, header.zxid, firing: &events)
             }
             sessions[header.session] = nil
+            sessions.giveBackRoom()
         default: break
         }
     }
@@ -203,7 +204,10 @@ extension DataTree {
         approximateDataSize -= path.bytes.count + nodes[id].dataLength
         if let owner = nodes[id].stat.owner.session(extendedTypes: extendedTypes) {
             ephemerals[owner]?.remove(id)
-            if ephemerals[owner]?.isEmpty == true { ephemerals[owner] = nil }
+            if ephemerals[owner]?.isEmpty == true {
+                ephemerals[owner] = nil
+                ephemerals.giveBackRoom()
+            }
             ephemeralCount -= 1
         } else if nodes[id].stat.owner != .none {
             reapable.remove(id)

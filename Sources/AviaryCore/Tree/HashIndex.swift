@@ -40,13 +40,10 @@ package struct HashIndex: Sendable {
         }
         closeGap(at: position)
         count -= 1
-        // After a flood its room is given back; a quarter leaves enough for as many again.
-        if slots.count > Self.slotsKept && count * 16 < slots.count {
+        if Room.isSpare(slots.count, for: count, of: MemoryLayout<UInt64>.stride) {
             resize(to: slots.count / 4)
         }
     }
-
-    private static let slotsKept = 4096
 
     /// Moves later entries of the run back, so that no tombstone is needed.
     private mutating func closeGap(at position: Int) {

@@ -5,11 +5,9 @@ import NIOCore
 struct NodeTable: Sendable {
     private static let chunkSize = 64
     private var chunks: ContiguousArray<ContiguousArray<Znode>> = []
-    private var vacant: [NodeID] = []
+    private var vacancies = Vacancies()
     /// Nodes in each chunk.
-    private var used: [UInt8] = []
-    /// With so many vacant places the last chunks are given back, if they hold nothing.
-    private var giveBackAt = nodesKept
+    private var used: ContiguousArray<UInt8> = []
     private(set) var count = 0
 
     subscript(id: NodeID) -> Znode {
@@ -44,10 +42,10 @@ struct NodeTable: Sendable {
 
     mutating func insert(_ node: consuming Znode) -> NodeID {
         count += 1
-        if let id = vacant.popLast() {
-            self[id] = node
-            used[Int(id.rawValue) / Self.chunkSize] += 1
-            return id
+        if let number = vacancies.take(below: end) {
+            self[NodeID(number)] = node
+            used[Int(number) / Self.chunkSize] += 1
+            return NodeID(number)
         }
         if chunks.last.map({ $0.count == Self.chunkSize }) ?? true {
             var chunk = ContiguousArray<Znode>()
@@ -58,28 +56,22 @@ struct NodeTable: Sendable {
         let last = chunks.count - 1
         chunks[last].append(node)
         used[last] += 1
-        return NodeID(UInt32(last * Self.chunkSize + chunks[last].count - 1))
+        return NodeID(UInt32(end - 1))
+    }
+
+    /// How many places there are.
+    private var end: Int {
+        guard let last = chunks.last else { return 0 }
+        return (chunks.count - 1) * Self.chunkSize + last.count
     }
 
     mutating func remove(_ id: NodeID) {
         self[id] = .vacant
         used[Int(id.rawValue) / Self.chunkSize] -= 1
-        vacant.append(id)
         count -= 1
-        if vacant.count >= giveBackAt { giveBack() }
+        // One is kept, or a node that comes and goes would take a new chunk each time.
+        used.cutEnd(keeping: 1) { $0 == 0 }
+        chunks.cut(to: used.count)
+        vacancies.add(id.rawValue, below: end)
     }
-
-    /// After a flood of nodes the chunks behind the last one in use go.
-    private mutating func giveBack() {
-        let needed = (used.lastIndex { $0 > 0 } ?? -1) + 1
-        // If one is in use near the end, it is not looked again before many more are free.
-        giveBackAt = vacant.count + max(Self.nodesKept, count / 8)
-        guard needed <= chunks.count / 2 else { return }
-        chunks.removeLast(chunks.count - needed)
-        used.removeLast(used.count - needed)
-        vacant = vacant.filter { $0.rawValue < needed * Self.chunkSize }
-        giveBackAt = max(Self.nodesKept, vacant.count * 2)
-    }
-
-    private static let nodesKept = 4096
 }

@@ -31,12 +31,12 @@ package struct WatchTable: Sendable {
         let hash: UInt32
         /// Sorted by slot.
         var watchers: [Watcher]
+
+        static let vacant = WatchedPath(path: [], hash: 0, watchers: [])
     }
 
-    private var paths: [WatchedPath] = []
-    private var vacant: [UInt32] = []
-    /// With so many vacant places the last ones are given back, if they are among them.
-    private var giveBackAt = pathsKept
+    private var paths: ContiguousArray<WatchedPath> = []
+    private var vacancies = Vacancies()
     private var index = HashIndex()
     private let hasher: ByteHasher
     private var recursiveCount = 0
@@ -233,7 +233,7 @@ package struct WatchTable: Sendable {
         let hash = hasher.hash(path)
         let entry = WatchedPath(path: [UInt8](copying: path), hash: hash, watchers: [])
         let number: UInt32
-        if let free = vacant.popLast() {
+        if let free = vacancies.take(below: paths.count) {
             number = free
             paths[Int(number)] = entry
         } else {
@@ -246,27 +246,10 @@ package struct WatchTable: Sendable {
 
     private mutating func vacate(_ number: UInt32) {
         index.remove(hash: paths[Int(number)].hash, number)
-        paths[Int(number)] = WatchedPath(path: [], hash: 0, watchers: [])
-        vacant.append(number)
-        if vacant.count >= giveBackAt { giveBack() }
+        paths[Int(number)] = .vacant
+        paths.cutEnd { $0.watchers.isEmpty }
+        vacancies.add(number, below: paths.count)
     }
-
-    /// After a flood of watches, the places behind the last one in use go.
-    private mutating func giveBack() {
-        let used = (paths.lastIndex { !$0.watchers.isEmpty } ?? -1) + 1
-        // One that is in use near the end is not looked for again before many more are free.
-        giveBackAt = min(paths.count, vacant.count + max(Self.pathsKept, paths.count / 8))
-        if used > paths.count / 2 { return }
-        giveBackAt = Self.pathsKept
-        paths = Array(paths.prefix(used))
-        vacant = vacant.filter { $0 < used }
-        index = HashIndex()
-        for number in paths.indices where !paths[number].watchers.isEmpty {
-            index.insert(hash: paths[number].hash, UInt32(number))
-        }
-    }
-
-    private static let pathsKept = 4096
 
     private mutating func remove(_ modes: WatchModes, number: UInt32, slot: UInt32) {
         let watchers = paths[Int(number)].watchers

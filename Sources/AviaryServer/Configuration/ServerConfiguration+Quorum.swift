@@ -20,6 +20,9 @@ extension ServerConfiguration {
         settings.historyLimit = quorum.commitLogCount
         settings.readsLog = quorum.snapshotSizeFactor >= 0
         settings.forceSnapshotSync = quorum.forceSnapshotSync
+        settings.maximumSnapSyncs = quorum.maxConcurrentSnapSyncs
+        settings.maximumDiffSyncs = quorum.maxConcurrentDiffSyncs
+        settings.usesObserverMasters = settings.isObserver && quorum.observerMasterPort > 0
         return settings
     }
 

@@ -63,12 +63,8 @@ extension Setting {
     /// What is read and checked, and changes nothing yet, with what to say of a value that asks
     /// for a change. A key leaves this list with the change that heeds it.
     static let unheeded: [String: String] = [
-        "observerMasterPort": "has no effect; Aviary does not serve observers on it yet",
-        "connectToLearnerMasterLimit": inert, "syncEnabled": inert,
-        "leader.maxTimeToWaitForEpoch": inert, "observer.election.DelayMs": inert,
-        "observer.reconnectDelayMs": inert, "leader.maxConcurrentSnapSyncs": inert,
-        "leader.maxConcurrentDiffSyncs": inert, "forceSnapshotSync": inert,
-        "datadir.autocreate": inert,
+        "syncEnabled": inert, "leader.maxTimeToWaitForEpoch": inert,
+        "observer.election.DelayMs": inert, "observer.reconnectDelayMs": inert,
     ]
 
     static let inert = "has no effect in Aviary yet"

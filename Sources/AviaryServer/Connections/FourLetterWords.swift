@@ -92,17 +92,13 @@ final class FourLetterWords: Sendable {
                 Outstanding: \(core.outstandingCount)
                 Zxid: \(core.tree.lastProcessedZxid)
                 Mode: \(core.mode)
-                \(core.role == .leading && core.isMember ? Self.proposalSizes : "")\
                 Node count: \(core.znodeCount)
-
+                \(core.leads ? "Proposal sizes last/min/max: \(statistics.proposalSizes)\n" : "")
                 """
         }
     }
 
     private static let readOnlyLine = "READ-ONLY mode; serving only read-only clients\n"
-
-    /// Aviary does not keep them.
-    private static let proposalSizes = "Proposal sizes last/min/max: -1/-1/-1\n"
 
     private func stat(_ host: Host) -> String {
         let views = host.enter { core, _, _ in core.connectionViews }
@@ -143,12 +139,18 @@ final class FourLetterWords: Sendable {
         let (due, ephemerals, connections, now) = host.enter { core, _, now in
             (core.sessionDueTimes, core.ephemerals, core.connectionViews, now)
         }
-        let sessionCount = due.reduce(0) { $0 + $1.sessions.count }
-        var text = "SessionTracker dump:\nSession Sets (\(due.count))/(\(sessionCount)):\n"
-        for (at, sessions) in due {
-            let wall = at - now.monotonicMilliseconds + now.wallMilliseconds
-            text += "\(sessions.count) expire at \(JavaDate.text(milliseconds: wall)):\n"
-            for session in sessions { text += "\t\(session)\n" }
+        var text = "SessionTracker dump:\n"
+        if let timeouts = host.enter({ core, _, _ in core.learnerSessions }) {
+            text += "Global Sessions(\(timeouts.count)):\n"
+            for (session, timeout) in timeouts { text += "\(session)\t\(timeout)ms\n" }
+        } else {
+            let sessionCount = due.reduce(0) { $0 + $1.sessions.count }
+            text += "Session Sets (\(due.count))/(\(sessionCount)):\n"
+            for (at, sessions) in due {
+                let wall = at - now.monotonicMilliseconds + now.wallMilliseconds
+                text += "\(sessions.count) expire at \(JavaDate.text(milliseconds: wall)):\n"
+                for session in sessions { text += "\t\(session)\n" }
+            }
         }
         text += "ephemeral nodes dump:\nSessions with Ephemerals (\(ephemerals.count)):\n"
         for (session, paths) in ephemerals {
@@ -199,6 +201,7 @@ final class FourLetterWords: Sendable {
         let now = host.enter { core, _, now in
             text.add("server_state", core.mode)
             text.add(core)
+            text.addEnsemble(core, at: now)
             return now
         }
         text.add("uptime", now.monotonicMilliseconds - startedAt)
@@ -218,6 +221,9 @@ final class FourLetterWords: Sendable {
 }
 
 extension ServerCore {
+    /// An ensemble, that is.
+    fileprivate var leads: Bool { role == .leading && isMember }
+
     /// As monitoring knows it.
     fileprivate var mode: String {
         switch role {

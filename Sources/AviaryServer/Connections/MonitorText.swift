@@ -1,5 +1,6 @@
 import AviaryCore
 import AviaryWire
+import Zab
 
 /// What `mntr` says: a line for each of ZooKeeper's keys.
 ///
@@ -74,6 +75,33 @@ struct MonitorText {
         for (namespace, count) in s.quotaExceeded.sorted(by: { $0.key < $1.key }) {
             add("\(namespace)_quota_exceeded_error_per_namespace", count)
         }
+    }
+
+    /// What a member of an ensemble has besides.
+    ///
+    /// Source: Leader, Follower and ObserverZooKeeperServer.dumpMonitorValues, ZooKeeper 3.9.5.
+    mutating func addEnsemble(_ core: borrowing ServerCore, at now: Now) {
+        guard core.isMember else { return }
+        switch core.role {
+        case .leading: add("peer_state", "leading - broadcast")
+        case .following: add("peer_state", "following - broadcast")
+        case .observing(let master):
+            add("peer_state", "observing - broadcast")
+            add("observer_master_id", master.rawValue)
+        case .looking: break
+        }
+        add("quorum_size", core.voterCount)
+        guard core.role == .leading, let learners = core.learnerCounts else { return }
+        add("learners", learners.all)
+        add("synced_followers", learners.syncedFollowers)
+        add("synced_non_voting_followers", learners.syncedNonVotingFollowers)
+        add("synced_observers", learners.syncedObservers)
+        add("pending_syncs", learners.pendingSyncs)
+        add("leader_uptime", now.monotonicMilliseconds - core.roleSince)
+        let sizes = core.statistics.proposalSizes
+        add("last_proposal_size", sizes.last)
+        add("min_proposal_size", sizes.minimum)
+        add("max_proposal_size", sizes.maximum)
     }
 
     /// The log and the snapshots.

@@ -23,6 +23,9 @@ struct DataDirectory: ~Copyable {
     init(_ configuration: ServerConfiguration) throws(StorageError) {
         let dataPath = "\(configuration.dataDir)/\(Self.versionDirectory)"
         let logPath = "\(configuration.dataLogDir)/\(Self.versionDirectory)"
+        if !configuration.quorum.dataDirAutocreate {
+            for path in [dataPath, logPath] { _ = try PosixFiles(reading: path) }
+        }
         var dataFiles = try PosixFiles(directory: dataPath)
         try dataFiles.lock()
         var logFiles = try PosixFiles(directory: logPath)

@@ -155,7 +155,16 @@ final class ElectionLinks {
             [weak self] in
             self?.peers[server]?.connectBackLimit = nil
             self?.settle(server)
+            self?.askAgain(server)
         }
+    }
+
+    /// It did not connect, and there is something to tell it.
+    private func askAgain(_ server: ServerID) {
+        guard let peer = peers[server], peer.link == nil, peer.newest != nil, !peer.isBusy,
+            let member = members[server]
+        else { return }
+        connect(to: server, member.election)
     }
 
     private func keep(_ channel: any Channel, to server: ServerID) {

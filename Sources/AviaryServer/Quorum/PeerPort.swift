@@ -38,6 +38,7 @@ final class PeerPort {
         _ endpoints: [PeerAddress.Endpoint], onAllAddresses: Bool
     ) -> EventLoopFuture<Void> {
         let opened = loop.makePromise(of: Void.self)
+        failure = nil
         let wanted = onAllAddresses ? Self.everywhere(endpoints) : endpoints
         let bindings = wanted.map { endpoint in
             bind(endpoint, onAllAddresses).assumeIsolated().map { self.channels.append($0) }

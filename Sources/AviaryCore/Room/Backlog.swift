@@ -1,0 +1,42 @@
+import DequeModule
+
+/// What waits for its turn, in the order it came.
+struct Backlog<Element: Sendable>: Sendable {
+    private var elements: Deque<Element> = []
+    /// How many there were at most since it was empty.
+    private var highest = 0
+
+    var count: Int { elements.count }
+    var isEmpty: Bool { elements.isEmpty }
+    var first: Element? { elements.first }
+    var last: Element? { elements.last }
+
+    mutating func append(_ element: Element) {
+        elements.append(element)
+        highest = max(highest, elements.count)
+    }
+
+    /// Takes the first, if it is one of these.
+    @discardableResult
+    mutating func popFirst(if isWanted: (Element) -> Bool = { _ in true }) -> Element? {
+        guard !elements.isEmpty, isWanted(elements[0]) else { return nil }
+        let first = elements.removeFirst()
+        if elements.isEmpty { giveBackRoom() }
+        return first
+    }
+
+    mutating func removeAll(where isUnwanted: (Element) -> Bool = { _ in true }) {
+        elements.removeAll(where: isUnwanted)
+        if elements.isEmpty { giveBackRoom() }
+    }
+
+    mutating func updateAll(_ update: (inout Element) -> Void) {
+        for index in elements.indices { update(&elements[index]) }
+    }
+
+    /// A deque never shrinks.
+    private mutating func giveBackRoom() {
+        if highest * MemoryLayout<Element>.stride > Room.bytesKept { elements = [] }
+        highest = 0
+    }
+}
