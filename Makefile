@@ -1,5 +1,5 @@
 # Thin names for the scripts; each can be run by itself.
-.PHONY: build run check format test crash fuzz bench
+.PHONY: build run check format test crash torture fuzz bench
 
 build:
 	swift build -c release --product aviary
@@ -18,6 +18,9 @@ test:
 
 crash:
 	Scripts/crash-test
+
+torture:
+	Scripts/torture
 
 fuzz:
 	Scripts/fuzz

@@ -105,30 +105,28 @@ def command_line(template, configuration):
 class Server:
     """A server process on a directory of its own, on one port for its whole life."""
 
-    def __init__(self, settings=(), template=None, directory=None):
+    def __init__(self, settings=(), template=None, directory=None, port=None):
         """`settings` are lines of zoo.cfg; `directory` holds data of an earlier server."""
         self.template = template or server_template()
         self.owned = directory is None
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix='aviary-clients-'))
         self.data = self.directory / 'data'
         self.data.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.address = ('127.0.0.1', self.port)
         self.hosts = f'127.0.0.1:{self.port}'
         self.log = self.directory / f'server-{self.port}.log'
         self.configuration = self.directory / f'zoo-{self.port}.cfg'
         self.process = None
         own = (f'dataDir={self.data}', f'clientPort={self.port}')
-        self.configuration.write_text('\n'.join((*BASIC_SETTINGS, *own, *settings)) + '\n')
+        given = {line.partition('=')[0] for line in settings}
+        basic = (line for line in BASIC_SETTINGS if line.partition('=')[0] not in given)
+        self.configuration.write_text('\n'.join((*basic, *own, *settings)) + '\n')
         servers.append(self)
 
     def start(self, seconds=LONGEST_START_SECONDS):
         """Starts the process and returns the server once it answers a handshake."""
-        environment = dict(os.environ, LC_ALL='C.UTF-8')
-        with open(self.log, 'ab') as log:
-            self.process = subprocess.Popen(
-                command_line(self.template, self.configuration), cwd=self.directory,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        self.spawn()
         end = time.monotonic() + seconds
         while not self.answers():
             if self.process.poll() is not None:
@@ -138,6 +136,14 @@ class Server:
                 raise StartRefused(f'no answer to a handshake for {seconds} s\n' + self.log_tail())
             time.sleep(0.01)
         return self
+
+    def spawn(self):
+        """Starts the process, and waits for nothing."""
+        environment = dict(os.environ, LC_ALL='C.UTF-8')
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(
+                command_line(self.template, self.configuration), cwd=self.directory,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 
     def answers(self):
         """Whether the server answers a handshake. The session is one that cannot exist, so that

@@ -3,11 +3,14 @@
 It gives tests what client libraries hide: pipelining, the exact zxid of every reply, sessions that
 are abandoned without a close, and reattaching by session id and password.
 """
+import select
 import socket
 import struct
+import time
 
 CREATE, DELETE, GET_DATA, SET_DATA, CHECK, MULTI, GET_CHILDREN2 = 1, 2, 4, 5, 13, 14, 12
-AUTH, CLOSE_SESSION = 100, -11
+AUTH, CLOSE_SESSION, PING = 100, -11, 11
+PING_XID = -2
 OK, NO_NODE, BAD_VERSION, NODE_EXISTS = 0, -101, -103, -110
 EPHEMERAL, SEQUENCE = 1, 2
 ANYONE = [(31, 'world', 'anyone')]
@@ -102,44 +105,58 @@ class Reply:
 class RawClient:
     """One connection and its session. Requests may be pipelined: `send` several, then `receive`."""
 
-    def __init__(self, address, timeout_milliseconds=10000, session=None, last_zxid=0, limit=10.0):
-        """`session` is an (id, password) pair to reattach to."""
+    def __init__(self, address, timeout_milliseconds=10000, session=None, last_zxid=0, limit=10.0,
+                 read_only=b'\0', early=b'', ping_seconds=None):
+        """`session` is an (id, password) pair to reattach to. `read_only` is empty in the handshake
+        of clients before 3.4; `early` is sent with it, before the session is there. `ping_seconds`:
+        how long it waits for a frame before it pings, and again; never if there is none."""
         self.socket = socket.create_connection(address, limit)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b''
         self.xid = 0
+        self.ping_seconds = None
         try:
-            self._handshake(timeout_milliseconds, session, last_zxid)
+            self._handshake(timeout_milliseconds, session, last_zxid, read_only, early)
         except Exception:
             self.socket.close()
             raise
+        self.ping_seconds = ping_seconds
 
-    def _handshake(self, timeout_milliseconds, session, last_zxid):
+    def _handshake(self, timeout_milliseconds, session, last_zxid, read_only, early):
         identity, password = session or (0, bytes(16))
         request = struct.pack('>iqiq', 0, last_zxid, timeout_milliseconds, identity)
-        self._write(request + buffer(password) + b'\0')
+        record = request + buffer(password) + read_only
+        self.socket.sendall(struct.pack('>i', len(record)) + record + early)
         answer = Reader(self.frame())
         _, self.timeout_milliseconds, identity = answer.unpack('>iiq')
         self.session = (identity, answer.buffer())
         if self.timeout_milliseconds <= 0:
             raise Refused('the server does not know the session')
 
-    def _write(self, payload):
-        self.socket.sendall(struct.pack('>i', len(payload)) + payload)
-
     def frame(self):
-        """The next frame without its length."""
+        """The next frame without its length; answers to pings are left out."""
         while True:
             if len(self.received) >= 4:
                 size = struct.unpack_from('>i', self.received)[0]
                 if len(self.received) >= size + 4:
                     frame = self.received[4:size + 4]
                     self.received = self.received[size + 4:]
+                    if self.ping_seconds and struct.unpack_from('>i', frame)[0] == PING_XID:
+                        continue
                     return frame
+            if self.ping_seconds:
+                self._ping_until_readable()
             more = self.socket.recv(1 << 18)
             if not more:
                 raise ConnectionError('the server closed the connection')
             self.received += more
+
+    def _ping_until_readable(self):
+        end = time.monotonic() + (self.socket.gettimeout() or float('inf'))
+        while time.monotonic() < end:
+            if select.select([self.socket], [], [], self.ping_seconds)[0]:
+                return
+            self.socket.sendall(struct.pack('>iii', 8, PING_XID, PING))
 
     def encode(self, code, record=b''):
         """A whole request with its length, counted as sent."""
@@ -155,6 +172,14 @@ class RawClient:
             reply = Reply(self.frame())
             if reply.xid != -1:
                 return reply
+
+    def notification(self):
+        """The type and the path of the next frame, which must be a notification."""
+        reply = Reply(self.frame())
+        if reply.xid != -1:
+            raise AssertionError(f'a reply to request {reply.xid} came, and no notification')
+        event, _, path = reply.body.unpack('>i'), reply.body.unpack('>i'), reply.body.text()
+        return event, path
 
     def call(self, code, record=b''):
         self.send(code, record)

@@ -40,11 +40,12 @@ def create_ttl(path, data, flags, milliseconds):
     return rawclient.create_record(path, data, flags) + struct.pack('>q', milliseconds)
 
 
-def read(server):
-    """Every path with its data, stat, ACL and children, as `history.read`, many requests at a time."""
+def read(server, root='/'):
+    """Every path from `root` with its data, stat, ACL and children, as `history.read`, many requests
+    at a time."""
     client = super_client(server)
     tree = {}
-    level = ['/']
+    level = [root]
     while level:
         paths, level = level[:READ_AT_ONCE], level[READ_AT_ONCE:]
         requests = [client.encode(code, record) for path in paths for code, record in (
@@ -318,10 +319,11 @@ class Writer:
     writes until its connection breaks."""
 
     DEPTH = 8
+    kept_milliseconds = KEPT_MILLISECONDS
 
     def __init__(self, server, number):
         self.path = f'{LIVE}/{number}'
-        self.client = super_client(server, timeout_milliseconds=KEPT_MILLISECONDS)
+        self.client = super_client(server, timeout_milliseconds=self.kept_milliseconds)
         done(self.client.create(self.path))
         created = done(self.client.create(self.path + '/counter'))
         done(self.client.create(f'/alive-{number}', b'', EPHEMERAL))
@@ -335,7 +337,7 @@ class Writer:
 
     def attach(self, server):
         """Fails if the server has not seen the last zxid that this client was told."""
-        self.client = server.client(timeout_milliseconds=KEPT_MILLISECONDS, session=self.session,
+        self.client = server.client(timeout_milliseconds=self.kept_milliseconds, session=self.session,
                                     last_zxid=self.last_zxid)
 
     def start(self):
