@@ -1,5 +1,5 @@
 # Thin names for the scripts; each can be run by itself.
-.PHONY: build run check format test crash torture fuzz bench
+.PHONY: build run check format test crash torture fuzz simulate bench
 
 build:
 	swift build -c release --product aviary
@@ -24,6 +24,9 @@ torture:
 
 fuzz:
 	Scripts/fuzz
+
+simulate:
+	swift run -c release aviary simulate --seed $(or $(SEED),1) --count $(or $(COUNT),1)
 
 bench:
 	Scripts/bench

@@ -60,11 +60,16 @@ let package = Package(
                 "AviaryWire", "Zab", "AviaryCore", "AviaryStorage", "CMalloc", nioCore, nioPosix,
                 logging, crypto, lifecycle, signals,
             ], swiftSettings: strict),
+        .target(
+            name: "AviarySimulation",
+            dependencies: [
+                "AviaryStorage", "AviaryCore", "Zab", "AviaryWire", nioCore, deque,
+            ], swiftSettings: strict),
         .executableTarget(
             name: "aviary",
             dependencies: [
-                "AviaryServer", "AviaryStorage", "AviaryCore", "AviaryWire", arguments, logging,
-                lifecycle,
+                "AviaryServer", "AviarySimulation", "AviaryStorage", "AviaryCore", "AviaryWire",
+                arguments, logging, lifecycle,
             ], swiftSettings: strict),
 
         // gzip for snapshots; its header comes with what Swift itself needs on Linux.
@@ -100,6 +105,10 @@ let package = Package(
                 "AviaryServer", "AviaryStorage", "AviaryCore", "Zab", "AviaryWire",
                 "CAllocationCounter", nioCore, nioPosix, logging,
             ], swiftSettings: relaxed),
+        .testTarget(
+            name: "AviarySimulationTests", dependencies: ["AviarySimulation"],
+            exclude: ["Scenarios"],
+            swiftSettings: relaxed),
         .testTarget(
             name: "AviaryFuzzingTests", dependencies: ["AviaryFuzzing"], swiftSettings: relaxed),
     ]

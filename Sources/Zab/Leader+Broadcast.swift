@@ -8,7 +8,7 @@ extension Leader {
     ) {
         precondition(stage == .broadcasting, "only an established leader proposes")
         precondition(proposal.zxid > lastProposed, "proposals are made in the order of their zxids")
-        if proposal.zxid.counter == .max {
+        if proposal.zxid.counter >= settings.endOfEpoch {
             // The last number of an epoch is not used, so that none ever overflows
             // (ZOOKEEPER-1277).
             resign(.zxidsUsedUp)

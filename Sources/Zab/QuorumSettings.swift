@@ -42,6 +42,8 @@ package struct QuorumSettings: Hashable, Sendable {
     package var usesObserverMasters = false
     /// Whether the driver can read proposals back from the log. See `SyncPlan.readLog`.
     package var readsLog = false
+    /// The counter that no transaction of an epoch has. A simulation has one that it can reach.
+    package var endOfEpoch = UInt32.max
 
     package init(server: ServerID, verifier: QuorumVerifier) {
         self.server = server

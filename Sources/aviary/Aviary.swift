@@ -29,7 +29,7 @@ struct Aviary: AsyncParsableCommand {
         version: "aviary \(AviaryVersion.number)",
         subcommands: [
             ServerCommand.self, LogCommand.self, SnapshotCommand.self, DataCommand.self,
-            BackupCommand.self, RestoreCommand.self,
+            BackupCommand.self, RestoreCommand.self, SimulateCommand.self,
         ])
 
     /// As the library's, but for the status of wrong use: 2, as for any value that cannot be used.

@@ -284,6 +284,21 @@ struct LeaderTests {
             ])
     }
 
+    @Test func `a sync is answered before the commit of what was proposed after it`() {
+        var bench = leading()
+        let first = proposal(zxid(2, 1))
+        let second = proposal(zxid(2, 2))
+        bench.step(.propose(first))
+        bench.step(.answerSync(one))
+        bench.step(.propose(second))
+        bench.step(.persisted(second.zxid))
+        #expect(
+            bench.fromLearner(.ack(second.zxid), link: 10) == [
+                .sendToLearner(.commit(first.zxid), one), .sendToLearner(.sync, one),
+                .sendToLearner(.commit(second.zxid), one), .commit(upTo: second.zxid),
+            ])
+    }
+
     @Test func `what a learner asks for is handed to the core`() {
         var bench = leading()
         let message = LearnerMessage.revalidate(SessionID(5), timeoutMilliseconds: 100)

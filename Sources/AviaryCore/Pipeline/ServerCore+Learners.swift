@@ -14,6 +14,7 @@ extension ServerCore {
         case .ping(_, let touched):
             for touch in touched { sessions.touch(touch.session, at: now) }
         case .revalidate(let session, let timeout):
+            // A session that only this server knows cannot go on anywhere else.
             let isValid = sessions[session].map { !$0.isClosing && !$0.isLocal } ?? false
             if isValid { hand(session, to: link, timeout, at: now, into: &effects) }
             drive(

@@ -171,6 +171,15 @@ extension ServerCore {
         statistics.proposals += 1
         statistics.proposalSizes.add(bytes.readableBytes)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
+        if !isLeading { forgetUnproposed(zxid) }
+    }
+
+    /// A leader that is out of zxids gives up instead of proposing: this must not be applied when a
+    /// later leader's first transaction is.
+    private mutating func forgetUnproposed(_ zxid: Zxid) {
+        precondition(inFlight.last?.zxid == zxid, "a leader stays if it has proposed")
+        inFlight.removeLast()
+        lastProposed = Zxid(zxid.rawValue - 1)
     }
 
     /// A transaction's header and digest, and some more.

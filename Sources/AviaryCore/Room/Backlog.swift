@@ -25,6 +25,11 @@ struct Backlog<Element: Sendable>: Sendable {
         return first
     }
 
+    mutating func removeLast() {
+        elements.removeLast()
+        if elements.isEmpty { giveBackRoom() }
+    }
+
     mutating func removeAll(where isUnwanted: (Element) -> Bool = { _ in true }) {
         elements.removeAll(where: isUnwanted)
         if elements.isEmpty { giveBackRoom() }

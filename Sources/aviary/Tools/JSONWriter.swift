@@ -46,6 +46,13 @@ struct JSONWriter {
         bytes.append(contentsOf: String(number).utf8)
     }
 
+    mutating func add(name: String, _ number: some BinaryInteger) {
+        begin(nil)
+        addString(name)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(contentsOf: String(number).utf8)
+    }
+
     mutating func add(_ key: StaticString? = nil, _ value: Bool) {
         begin(key)
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
