@@ -84,16 +84,22 @@ let package = Package(
             swiftSettings: relaxed),
         // Counts allocations; linked into tests only.
         .target(name: "CAllocationCounter"),
+        // What servers of Apache said to each other; linked into tests only.
+        .target(
+            name: "Recordings", dependencies: ["AviaryWire", nioCore], path: "Tests/Recordings",
+            swiftSettings: relaxed),
         .testTarget(
             name: "AviaryWireTests", dependencies: ["AviaryWire", nioCore],
             swiftSettings: relaxed),
         .testTarget(
-            name: "ZabTests", dependencies: ["Zab", "AviaryWire", nioCore],
+            name: "ZabTests", dependencies: ["Zab", "AviaryWire", "Recordings", nioCore],
             swiftSettings: relaxed),
         .testTarget(
             name: "AviaryCoreTests",
-            dependencies: ["AviaryCore", "AviaryWire", "CAllocationCounter", "CMalloc", nioCore],
-            swiftSettings: relaxed),
+            dependencies: [
+                "AviaryCore", "Zab", "AviaryWire", "Recordings", "CAllocationCounter", "CMalloc",
+                nioCore,
+            ], swiftSettings: relaxed),
         .testTarget(
             name: "AviaryStorageTests",
             dependencies: [

@@ -1,24 +1,33 @@
 import AviaryWire
 import NIOCore
+import Zab
 
 @testable import AviaryCore
 
 /// A core with clients and a disk that persists only when it is told to.
 final class CoreHarness {
     var core: ServerCore
-    private var effects = StepEffects()
+    var effects = StepEffects()
     var now = Now(monotonicMilliseconds: 1_000_000, wallMilliseconds: 1_700_000_000_000)
     /// Appended and not persisted.
     private(set) var unpersisted: [Zxid] = []
     private(set) var snapshots: [TreeSnapshot] = []
     private(set) var appended: [LogEntry] = []
     private(set) var notices: [StepEffects.Notice] = []
+    /// What went to other members since it was last taken.
+    var peers: [StepEffects.Peer] = []
+    /// A follower that acknowledges whatever is on the disk here.
+    var follower: LinkID?
+    /// A tree that came from a leader and is to be put on the disk.
+    private(set) var installing: TreeSnapshot?
+    private var areEpochsSaved = false
     /// Whether each request is followed by the disk at once.
     var persistsAtOnce = true
 
     init(
         _ change: (inout ServerSettings) -> Void = { _ in },
         authentication: Authentication? = nil,
+        membership: ServerCore.Membership = .standalone,
         tree: consuming DataTree = DataTree(hashSeed: 42, extendedTypes: true)
     ) {
         var settings = ServerSettings()
@@ -31,7 +40,7 @@ final class CoreHarness {
         core = ServerCore(
             settings: settings, tree: tree,
             authentication: authentication ?? Authentication(digest: Self.digest),
-            randomSeed: 7, at: now)
+            membership: membership, randomSeed: 7, at: now)
         step(.started)
     }
 
@@ -58,10 +67,26 @@ final class CoreHarness {
         while let last = unpersisted.last {
             unpersisted.removeAll()
             step(.persisted(last))
+            if let follower {
+                step(.quorum(.receivedFromLearner(.ack(last), follower)))
+            }
         }
     }
 
-    private func takeDisk() { carry(&effects) }
+    private func takeDisk() {
+        carry(&effects)
+        if areEpochsSaved {
+            areEpochsSaved = false
+            step(.quorum(.epochsSaved))
+        }
+    }
+
+    /// The disk has the leader's tree.
+    func installed() {
+        installing = nil
+        core.snapshotInstalled(at: now, into: &effects)
+        takeDisk()
+    }
 
     /// Notes what the disk is told, and forgets it.
     func carry(_ effects: inout StepEffects) {
@@ -75,14 +100,17 @@ final class CoreHarness {
             case .rollLog: break
             case .writeSnapshot(let snapshot):
                 snapshots.append(snapshot)
-            case .saveEpochs, .truncate, .installSnapshot:
-                preconditionFailure("a standalone server has no leader")
+            case .saveEpochs: areEpochsSaved = true
+            case .installSnapshot(let snapshot): installing = snapshot
+            case .truncate: preconditionFailure("no test here has a log to cut")
             }
         }
         effects.disk.removeAll()
         effects.clients.removeAll()
         notices += effects.notices
         effects.notices.removeAll()
+        peers += effects.peers
+        effects.peers.removeAll()
     }
 
     /// Forgets the log and the snapshots.
@@ -149,11 +177,11 @@ final class TestClient {
 
     func shake(
         timeout: Int32 = 10_000, session: SessionID = .none, password: [UInt8]? = nil,
-        lastZxid: Zxid = .zero
+        lastZxid: Zxid = .zero, readOnly: Bool = false
     ) {
         let request = ConnectRequest(
             lastZxidSeen: lastZxid, timeoutMilliseconds: timeout, session: session,
-            password: password ?? [UInt8](repeating: 0, count: 16), readOnly: false)
+            password: password ?? [UInt8](repeating: 0, count: 16), readOnly: readOnly)
         sendFrame { request.write(to: &$0) }
     }
 

@@ -163,7 +163,7 @@ struct DataTreeTests {
         #expect(tree.digestValue(of: .root) == 0x0412_8908)
     }
 
-    @Test func `paths that differ in bytes are different nodes`() {
+    @Test func `H.54: paths that differ in bytes are different nodes`() {
         var tree = DataTree(hashSeed: 3, extendedTypes: false)
         let stat = StatPersisted()
         tree.load(path: Array("/caf\u{e9}".utf8), data: nil, acl: ACL.openToAll, stat: stat)

@@ -59,7 +59,8 @@ private func refusal(
         ("b:1:2:observer|a:1:2:Observer;9", "a:1:2|b:1:2:observer"),
         ("a:5:6|a:3:4;9", "a:3:4|a:5:6:participant"),
     ])
-    func `of several addresses the role is behind the last`(line: String, text: String) throws {
+    func `H.41: of several addresses the role is behind the last`(line: String, text: String) throws
+    {
         let member = try #require(try read(["server.1=\(line)"], several: true).0.members.first)
         #expect(member.text == text + ";0.0.0.0:9")
     }
@@ -176,7 +177,7 @@ private func refusal(
                 + "could get the same id; write a number from 1 to 254"
         ),
     ])
-    func `what two members cannot share is refused at the second`(
+    func `H.34: what two members cannot share is refused at the second`(
         line: String, reason: String
     ) throws {
         let refusal = try refusal(of: ["server.1=a:1:2;a:9", line])
@@ -315,7 +316,7 @@ private func refusal(
         }
     }
 
-    @Test func `members are in the order of their numbers, and text is UTF-8`() throws {
+    @Test func `H.40: members are in the order of their numbers, and text is UTF-8`() throws {
         let lines = ["server.10=\u{E9}:1:2", "server.9=b:1:2"]
         #expect(
             try read(lines, version: Zxid(0x1_0000_000D)).0.text

@@ -232,7 +232,7 @@ let threeMembers = memberLimits + ["server.1=a:1:2", "server.2=b:1:2", "server.3
     }
 
     @Test(arguments: [[], ["reconfigEnabled=true"]])
-    func `its members count, and its name is the version`(others: [String]) throws {
+    func `H.42: its members count, and its name is the version`(others: [String]) throws {
         let (configuration, warnings) = try parseMember(
             Self.lines + others, files: files(Self.members))
         #expect(warnings.isEmpty)
@@ -301,7 +301,7 @@ let threeMembers = memberLimits + ["server.1=a:1:2", "server.2=b:1:2", "server.3
         #expect(configuration.clientPort == 7)
     }
 
-    @Test func `a change of members that is not decided stops the start`() throws {
+    @Test func `H.43: a change of members that is not decided stops the start`() throws {
         var files = files(Self.members)
         files["zoo.cfg.dynamic.next"] = Self.members + "\nversion=10000000b"
         let refusal = try refusalOfMember(of: Self.lines, files: files)

@@ -120,7 +120,7 @@ import Zab
         ("syncEnabled=yes", "is neither true nor false; write one of them"),
         ("leaderServes=true", "is neither yes nor no; write one of them"),
     ])
-    func `what Aviary cannot do is refused with advice`(line: String, reason: String) throws {
+    func `H.57: what Aviary cannot do is refused with advice`(line: String, reason: String) throws {
         #expect(
             try refusalOfMember(of: threeMembers + [line]).hasPrefix("zoo.cfg:9: \(line) \(reason)")
         )

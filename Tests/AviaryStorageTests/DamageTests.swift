@@ -183,7 +183,7 @@ struct DamageTests {
         #expect(recovered.recovery.notes.count == 1)
     }
 
-    @Test func `a node whose access list is missing is closed to all`() throws {
+    @Test func `H.19: a node whose access list is missing is closed to all`() throws {
         var tree = DataTree(hashSeed: 1, extendedTypes: true)
         var events: [WatchEvent] = []
         let acl = [ACL(.all, "digest", "user:hash")]

@@ -15,7 +15,7 @@ struct FixtureTests {
     ]
 
     @Test(arguments: readable)
-    func `everything Apache served is there after recovery`(name: String) throws {
+    func `H.24, H.62: everything Apache served is there after recovery`(name: String) throws {
         let fixture = StorageFixture(name)
         let expected = try fixture.expected
         let directory = try fixture.copy()
@@ -53,7 +53,7 @@ struct FixtureTests {
             "01-history-quorum1", "01b-history-standalone", "02-after-restart",
             "09-history-written-by-3.8.0", "10-history-no-digest-no-close-body",
         ])
-    func `the digest after each entry is the one Apache logged`(name: String) throws {
+    func `H.53: the digest after each entry is the one Apache logged`(name: String) throws {
         let directory = try StorageFixture(name).copy()
         let files = try directory.files()
         var tree = DataTree(hashSeed: 1, extendedTypes: true)
@@ -90,7 +90,8 @@ struct FixtureTests {
         #expect(recovered.recovery.notes.contains { $0.contains("torn.log.100000054") })
     }
 
-    @Test func `a cleared end mark in the middle of a log is refused, with its place`() throws {
+    @Test func `H.23: a cleared end mark in the middle of a log is refused, with its place`() throws
+    {
         let directory = try StorageFixture("03c-record-terminator-zeroed-midfile").copy()
         let error = try #require(refusal(of: directory))
         #expect(error.code == .corrupt)
@@ -134,7 +135,9 @@ struct FixtureTests {
         #expect(names.map { directory[$0] } == contents)
     }
 
-    @Test func `logs without snapshots are refused unless an empty start is trusted`() throws {
+    @Test func `H.15, H.16: logs without snapshots are refused unless an empty start is trusted`()
+        throws
+    {
         let fixture = StorageFixture("13-logs-without-snapshots")
         let directory = try fixture.copy()
         let error = try #require(refusal(of: directory))

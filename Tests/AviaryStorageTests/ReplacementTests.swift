@@ -7,7 +7,7 @@ import Testing
 /// A snapshot from a leader in the place of everything.
 struct ReplacementTests {
     @Test(arguments: [5, 20, 40])
-    func `H.3: a received snapshot is all there is, be it older or newer than the log`(
+    func `H.3, ZOOKEEPER-2846: a received snapshot is all there is, older or newer than the log`(
         zxid: Int
     ) throws {
         var member = try MemberDirectory(seed: 1, preallocating: 4096)

@@ -70,7 +70,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test func `the log has the bytes that Apache would have written`() throws {
+    @Test func `H.51, H.52: the log has the bytes that Apache would have written`() throws {
         // Fixture 01, log.100000001 from offset 16.
         let header = TxnHeader(
             session: SessionID(0x0100_0027_8563_0000), cxid: 0, zxid: Zxid(0x1_0000_0001),
@@ -89,7 +89,7 @@ struct RoundTripTests {
         #expect(written[..<77] == apache[..<77])
     }
 
-    @Test func `a snapshot has the bytes that Apache would have written`() throws {
+    @Test func `H.51, H.52: a snapshot has the bytes that Apache would have written`() throws {
         // A fresh standalone server's; it writes an empty digest section, Aviary a true one.
         let directory = try TemporaryDirectory()
         var store = try directory.store()
@@ -102,7 +102,7 @@ struct RoundTripTests {
         #expect(written[..<20] == apache[..<20])
     }
 
-    @Test func `a file that holds entries is not overwritten`() throws {
+    @Test func `H.50: a file that holds entries is not overwritten`() throws {
         let history = RandomHistory(seed: 1, count: 3)
         let directory = try TemporaryDirectory()
         var log = try directory.log(after: .zero)
@@ -155,7 +155,7 @@ struct RoundTripTests {
         #expect(directory.names.count > 2)
     }
 
-    @Test func `a purge leaves what a start needs`() throws {
+    @Test func `H.22: a purge leaves what a start needs`() throws {
         var history = RandomHistory(seed: 3)
         let directory = try TemporaryDirectory()
         var store = try directory.store()
@@ -184,7 +184,7 @@ struct RoundTripTests {
         #expect(same(try directory.recover().tree.snapshot, history.tree.snapshot))
     }
 
-    @Test func `a purge with too few whole snapshots removes nothing`() throws {
+    @Test func `H.22: a purge with too few whole snapshots removes nothing`() throws {
         let directory = try StorageFixture("05-snapshot-bad-checksum").copy()
         let names = directory.names
         var store = try directory.store()
@@ -193,7 +193,7 @@ struct RoundTripTests {
     }
 
     @Test(arguments: [0, 1, 7, 8, 9, 5552, 5553, 70000])
-    func `the checksum is Adler-32`(count: Int) {
+    func `H.51: the checksum is Adler-32`(count: Int) {
         var random = SeededRandom(seed: UInt64(count))
         let bytes = (0..<count).map { _ in UInt8(random.below(256)) }
         for bytes in [bytes, [UInt8](repeating: 255, count: count)] {

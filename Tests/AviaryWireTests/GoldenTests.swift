@@ -58,7 +58,7 @@ struct GoldenTests {
         #expect(count > 50)
     }
 
-    @Test func `the answers to new sessions carry the password that follows from the id`() {
+    @Test func `H.33: the answers to new sessions carry the password that follows from the id`() {
         var count = 0
         for fixture in WireFixture.all where fixture.name.hasPrefix("handshake-new") {
             for step in fixture.steps {

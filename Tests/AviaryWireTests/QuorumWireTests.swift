@@ -96,6 +96,17 @@ struct QuorumWireTests {
         }
     }
 
+    /// With anything else the client that waits for it waits for ever.
+    @Test func `H.32: the answer to a revalidation has zxid -1 and nine bytes`() throws {
+        for isValid in [true, false] {
+            let answer = LeaderMessage.revalidated(SessionID(0x0102_0304), isValid: isValid)
+            let packet = try #require(answer.packet)
+            #expect(packet.zxid == Zxid(-1))
+            let data = try #require(packet.data)
+            #expect(Array(data.readableBytesView) == [0, 0, 0, 0, 1, 2, 3, 4, isValid ? 1 : 0])
+        }
+    }
+
     @Test func `what follows a vote is ignored`() throws {
         let vote = Notification(
             state: .leading, leader: ServerID(2), zxid: .zero, electionEpoch: 3, peerEpoch: 5,

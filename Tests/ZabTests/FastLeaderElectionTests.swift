@@ -135,7 +135,7 @@ struct FastLeaderElectionTests {
         #expect(bench.effects.last == .decided(bench.election.vote))
     }
 
-    @Test func `a straggler's round is raised by an answer, and not counted`() {
+    @Test func `H.37: a straggler's round is raised by an answer, and not counted`() {
         var bench = looking()
         bench.receive(heard(leader: 3, round: 5), from: 3)
         bench.effects.removeAll()
@@ -144,7 +144,7 @@ struct FastLeaderElectionTests {
         #expect(bench.election.vote.leader == ServerID(3))
     }
 
-    @Test func `a later round clears what was counted and begins from the own vote`() {
+    @Test func `H.37: a later round clears what was counted and begins from the own vote`() {
         var bench = looking(zxid: 7)
         bench.receive(heard(leader: 3, zxid: 6), from: 3)
         bench.effects.removeAll()
@@ -165,7 +165,7 @@ struct FastLeaderElectionTests {
     }
 
     /// Guards the leader check: followers that have not noticed a leader's death elect nobody.
-    @Test func `a leader is joined only if it says itself that it leads`() {
+    @Test func `H.37: a leader is joined only if it says itself that it leads`() {
         var bench = looking()
         bench.receive(heard(.following, leader: 3, round: 7, epoch: 2), from: 1)
         bench.effects.removeAll()
@@ -206,7 +206,7 @@ struct FastLeaderElectionTests {
         #expect(bench.election.state == .leading)
     }
 
-    @Test func `once decided, only those that look are answered, with the confirmed epoch`() {
+    @Test func `H.38: once decided, only those that look are answered, with the confirmed epoch`() {
         var bench = looking()
         bench.receive(heard(leader: 3), from: 3)
         bench.step(.deadlinePassed, at: 1000)
@@ -222,7 +222,7 @@ struct FastLeaderElectionTests {
         #expect(bench.effects.isEmpty)
     }
 
-    @Test func `who cannot vote is answered and not counted, and not too often`() {
+    @Test func `H.36: who cannot vote is answered and not counted, and not too often`() {
         var bench = looking()
         bench.effects.removeAll()
         for time in [0, 1, 150, 260] as [Int64] {

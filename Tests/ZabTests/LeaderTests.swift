@@ -128,7 +128,7 @@ struct LeaderTests {
         }
     }
 
-    @Test func `an epoch that was accepted from another does not count`() {
+    @Test func `H.45: an epoch that was accepted from another does not count`() {
         var bench = elected()
         _ = bench.meet(1, link: 10)
         bench.step(.epochsSaved)
@@ -136,7 +136,7 @@ struct LeaderTests {
             bench.fromLearner(.ackEpoch(lastZxid: zxid(1, 2), currentEpoch: -1), link: 10) == [])
     }
 
-    @Test func `an observer does not count, and is brought up to date all the same`() {
+    @Test func `H.36: an observer does not count, and is brought up to date all the same`() {
         var bench = elected()
         #expect(bench.meet(9, link: 19, isObserver: true) == [])
         _ = bench.meet(1, link: 10)
@@ -150,7 +150,7 @@ struct LeaderTests {
         #expect(effects.contains(.sendToLearner(.upToDate, LinkID(19))))
     }
 
-    @Test func `who says anything else than what is waited for is turned away`() {
+    @Test func `H.26: who says anything else than what is waited for is turned away`() {
         var bench = elected()
         bench.step(.learnerConnected(one))
         #expect(bench.fromLearner(.ack(.zero), link: 10) == [.disconnectLearner(one)])
@@ -159,7 +159,7 @@ struct LeaderTests {
             other.fromLearner(.ping(.zero, touched: []), link: 10) == [.disconnectLearner(one)])
     }
 
-    @Test func `who has a newer configuration does not follow`() {
+    @Test func `H.43: who has a newer configuration does not follow`() {
         var bench = elected()
         bench.step(.learnerConnected(one))
         let info = LearnerInfo(server: ServerID(1), configurationVersion: Zxid(1))
@@ -168,7 +168,7 @@ struct LeaderTests {
                 == [.disconnectLearner(one)])
     }
 
-    @Test func `a proposal is committed when a quorum has it, this server always included`() {
+    @Test func `H.4: a proposal is committed when a quorum has it, this server always included`() {
         var bench = leading()
         let next = proposal(zxid(2, 1))
         #expect(
@@ -186,7 +186,7 @@ struct LeaderTests {
     }
 
     /// Guards H.7 and H.27: nothing falls between the history and what is proposed meanwhile.
-    @Test func `a learner that comes late gets what is committed and what is not`() {
+    @Test func `H.7, H.27: a learner that comes late gets what is committed and what is not`() {
         var bench = leading()
         let (first, second) = (proposal(zxid(2, 1)), proposal(zxid(2, 2)))
         bench.step(.propose(first))
@@ -270,7 +270,7 @@ struct LeaderTests {
         #expect(bench.step(.persisted(next.zxid)) == [])
     }
 
-    @Test func `a sync is answered after the commit of what was proposed before it`() {
+    @Test func `H.31: a sync is answered after the commit of what was proposed before it`() {
         var bench = leading()
         #expect(bench.step(.answerSync(one)) == [.sendToLearner(.sync, one)])
         let next = proposal(zxid(2, 1))
@@ -310,7 +310,7 @@ struct LeaderTests {
     }
 
     /// Guards ZOOKEEPER-1277.
-    @Test func `the last number of an epoch is not used`() {
+    @Test func `H.21: the last number of an epoch is not used`() {
         var bench = leading()
         let last = Proposal(zxid: zxid(2, 0xffff_ffff), bytes: ByteBuffer())
         #expect(bench.step(.propose(last)) == [.disconnectLearners, .changed(.looking)])
@@ -327,7 +327,7 @@ struct LeaderTests {
         #expect(lonely.pass(1000) == [.disconnectLearners])
     }
 
-    @Test func `a learner that is silent or owes an answer is dropped`() {
+    @Test func `H.59: a learner that is silent or owes an answer is dropped`() {
         var bench = leading()
         bench.step(.propose(proposal(zxid(2, 1))))
         bench.step(.persisted(zxid(2, 1)))

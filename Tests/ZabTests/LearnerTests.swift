@@ -68,8 +68,8 @@ struct LearnerTests {
         #expect(bench.peer.lastResignation == .leaderLost)
     }
 
-    /// Guards ZOOKEEPER-3911, 4643, 4646 and 4785: history, then epoch, then acknowledgement.
-    @Test func `each promise is on disk before it is made, and the history before its epoch`() {
+    /// Guards ZOOKEEPER-4643 and 4646 too: each promise is on disk before it is made.
+    @Test func `H.5, H.6, ZOOKEEPER-3911, ZOOKEEPER-4785: history, then epoch, then the promise`() {
         var bench = learner()
         #expect(bench.effects == [.connect(to: ServerID(3), link)])
         let info = LearnerInfo(server: ServerID(1), configurationVersion: .zero)
@@ -101,7 +101,7 @@ struct LearnerTests {
         #expect(bench.fromLeader(.commit(fourth.zxid)) == [.commit(upTo: fourth.zxid)])
     }
 
-    @Test func `an epoch that was accepted before is not accepted once more`() {
+    @Test func `H.45: an epoch that was accepted before is not accepted once more`() {
         var bench = learner()
         bench.step(.leaderConnected(link))
         #expect(
@@ -109,7 +109,7 @@ struct LearnerTests {
                 == [.sendToLeader(.ackEpoch(lastZxid: zxid(1, 2), currentEpoch: -1), link)])
     }
 
-    @Test func `a leader of the past is refused`() {
+    @Test func `H.44: a leader of the past is refused`() {
         var bench = learner()
         bench.step(.leaderConnected(link))
         let effects = bench.fromLeader(.leaderInfo(zxid(0, 0), protocolVersion: 0x1_0000))
@@ -117,7 +117,7 @@ struct LearnerTests {
         #expect(bench.peer.lastResignation == .epochPassed)
     }
 
-    @Test func `nothing is said before the leader lets this server serve`() {
+    @Test func `H.26, H.46: nothing is said before the leader lets this server serve`() {
         var bench = accepted()
         #expect(bench.fromLeader(.ping(zxid(1, 3))) == [])
         _ = bench.fromLeader(.diff(zxid(1, 2)))
@@ -125,7 +125,7 @@ struct LearnerTests {
         #expect(bench.step(.forward(.ping(.zero, touched: []))) == [])
     }
 
-    @Test func `a proposal is acknowledged when it is safe, each by itself`() {
+    @Test func `H.58: a proposal is acknowledged when it is safe, each by itself`() {
         var bench = serving()
         for counter in 1...3 as ClosedRange<Int64> {
             let next = proposal(zxid(2, counter))
@@ -136,8 +136,7 @@ struct LearnerTests {
                 == [.sendToLeader(.ack(zxid(2, 1)), link), .sendToLeader(.ack(zxid(2, 2)), link)])
     }
 
-    /// Guards ZOOKEEPER-4882.
-    @Test func `what others have committed waits for the own log, and is acknowledged`() {
+    @Test func `H.4, ZOOKEEPER-4882: what others have committed waits for the own log`() {
         var bench = serving()
         _ = bench.fromLeader(.proposal(proposal(zxid(2, 1))))
         #expect(bench.fromLeader(.commit(zxid(2, 1))) == [])
@@ -146,7 +145,7 @@ struct LearnerTests {
                 == [.sendToLeader(.ack(zxid(2, 1)), link), .commit(upTo: zxid(2, 1))])
     }
 
-    @Test func `a hole in what is proposed ends the following`() {
+    @Test func `H.28: a hole in what is proposed ends the following`() {
         var bench = serving()
         _ = bench.fromLeader(.proposal(proposal(zxid(2, 1))))
         bench.step(.persisted(zxid(2, 1)))
@@ -155,7 +154,7 @@ struct LearnerTests {
         #expect(bench.peer.lastResignation == .protocolBroken)
     }
 
-    @Test func `a commit of something else than the oldest proposal ends the following`() {
+    @Test func `H.27: a commit of something else than the oldest proposal ends the following`() {
         var bench = serving()
         #expect(bench.fromLeader(.commit(zxid(2, 1))) == [])
         _ = bench.fromLeader(.proposal(proposal(zxid(2, 1))))
@@ -184,7 +183,7 @@ struct LearnerTests {
     }
 
     /// Guards ZOOKEEPER-3642 and 2872.
-    @Test func `a snapshot is installed when it has come whole`() {
+    @Test func `H.3, ZOOKEEPER-3642: a snapshot is installed when it has come whole`() {
         var bench = accepted()
         #expect(bench.fromLeader(.snap(zxid(2, 5))) == [])
         #expect(
@@ -203,7 +202,8 @@ struct LearnerTests {
     }
 
     /// Guards ZOOKEEPER-5094: what the disk is at must end before this server votes.
-    @Test func `a server whose leader is lost votes when its disk has done what it was told`() {
+    @Test func `H.2: a server whose leader is lost votes when its disk has done what it was told`()
+    {
         var bench = accepted()
         _ = bench.fromLeader(.trunc(zxid(1, 1)))
         bench.step(.leaderLost(link))
@@ -216,7 +216,7 @@ struct LearnerTests {
             bench.effects == [.vote(vote, to: ServerID(2)), .vote(vote, to: ServerID(3))])
     }
 
-    @Test func `a snapshot of a leader that is lost meanwhile is not installed`() {
+    @Test func `H.3: a snapshot of a leader that is lost meanwhile is not installed`() {
         var bench = accepted()
         _ = bench.fromLeader(.snap(zxid(2, 5)))
         bench.step(.leaderLost(link))

@@ -30,7 +30,7 @@ struct QuorumPeerTests {
         #expect(peer.role == .looking)
     }
 
-    @Test func `nothing is committed before it is persisted`() {
+    @Test func `H.4: nothing is committed before it is persisted`() {
         var peer = QuorumPeer(
             server: me, verifier: QuorumVerifier(majorityOf: [me]), lastZxid: .zero)
         var effects: [QuorumPeer.Effect] = []

@@ -48,7 +48,7 @@ struct SyncPlanTests {
     }
 
     /// Guards ZOOKEEPER-1154: an old epoch's tail is not cut off where the epochs meet.
-    @Test func `a learner with a tail of an old epoch gets a snapshot`() {
+    @Test func `H.12: a learner with a tail of an old epoch gets a snapshot`() {
         #expect(SyncPlan.plan(learner: zxid(1, 9), leader: leader()) == .snapshot)
     }
 
@@ -67,7 +67,7 @@ struct SyncPlanTests {
             SyncPlan.plan(learner: zxid(2, 4), leader: old) == .truncate(after: zxid(2, 2), []))
     }
 
-    @Test func `the beginning of an epoch is no transaction to be missed or dropped`() {
+    @Test func `H.48: the beginning of an epoch is no transaction to be missed or dropped`() {
         #expect(
             SyncPlan.plan(learner: zxid(2, 0), leader: leader()) == .diff(zxid(2, 2), rest(2)))
         let new = leader(last: zxid(3, 0))
@@ -110,7 +110,7 @@ struct SyncPlanTests {
 
     /// Guards ZOOKEEPER-2418.
     @Test(arguments: [[], [1], [2], [1, 3]] as [[Int64]])
-    func `a log with a gap is not used`(counters: [Int64]) {
+    func `H.11: a log with a gap is not used`(counters: [Int64]) {
         let read = reading(counters.map { zxid(1, $0) })
         #expect(SyncPlan.plan(learner: zxid(1, 1), leader: read) == .snapshot)
     }
@@ -200,7 +200,7 @@ struct ProposalHistoryTests {
     }
 
     /// Guards ZOOKEEPER-4925: a learner must not be led over a hole.
-    @Test func `a history with a hole begins after the hole`() {
+    @Test func `H.10, ZOOKEEPER-4925: a history with a hole begins after the hole`() {
         var history = ProposalHistory(base: .zero, limit: 9)
         history.append(proposal(1))
         history.append(proposal(3))

@@ -37,7 +37,11 @@ extension ServerCore {
                 path.bytes, length: path.bytes.count, to: gone, before: state, zxid: zxid)
         }
         outstanding.end(owner, digest: digest, zxid: zxid)
-        return .closeSession(ephemerals: paths)
+        // A transaction that nobody can read ends an ensemble (ZOOKEEPER-4306). Without the list every
+        // server, Apache's too, finds the same nodes by their owner.
+        let txn = Txn.closeSession(ephemerals: paths)
+        let isTooLong = txn.approximateByteCount > settings.maximumTransactionBytes
+        return isTooLong ? .closeSession(ephemerals: []) : txn
     }
 
     private mutating func loseChildren(_ count: Int32, of path: [UInt8], zxid: Zxid) {

@@ -71,7 +71,8 @@ struct ElectionLinksTests {
         }
     }
 
-    @Test func `the smaller id introduces itself in one piece and waits to be called`() async throws
+    @Test func `H.39, H.56: the smaller id introduces itself in one piece and waits to be called`()
+        async throws
     {
         let larger = try RawPort()
         let peer = try await LinkPeer(2)
@@ -112,7 +113,7 @@ struct ElectionLinksTests {
         }
     }
 
-    @Test func `all addresses are told only where that is allowed`() async throws {
+    @Test func `H.39: all addresses are told only where that is allowed`() async throws {
         let smaller = try RawPort()
         let peer = try await LinkPeer(2, .test.with { $0.sendsAllAddresses = true }, addresses: 2)
         try await withPeers(peer) {

@@ -24,7 +24,8 @@ struct QuorumLinksTests {
         ByteBuffer(repeating: 7, count: length)
     }
 
-    @Test func `what each says is heard by the other, in order, however large`() async throws {
+    @Test func `H.58: what each says is heard by the other, in order, however large`() async throws
+    {
         let (learner, leader) = (try await LinkPeer(1), try await LinkPeer(2))
         try await withPeers(learner, leader) {
             try await leader.order(.listen)
