@@ -19,8 +19,12 @@ struct Backlog<Element: Sendable>: Sendable {
     /// Takes the first, if it is one of these.
     @discardableResult
     mutating func popFirst(if isWanted: (Element) -> Bool = { _ in true }) -> Element? {
-        guard !elements.isEmpty, isWanted(elements[0]) else { return nil }
-        let first = elements.removeFirst()
+        // Taken out first: to look at it where it is would copy it.
+        guard let first = elements.popFirst() else { return nil }
+        guard isWanted(first) else {
+            elements.prepend(first)
+            return nil
+        }
         if elements.isEmpty { giveBackRoom() }
         return first
     }

@@ -97,6 +97,7 @@ final class LearnerLink: ChannelInboundHandler {
             while let packet = try packets.next(isIntroduced ? decoder : Self.introduction) {
                 let message = try LearnerMessage(packet)
                 if !isIntroduced { introduced(message) }
+                if events.last?.isAcknowledged(by: message) == true { events.removeLast() }
                 events.append(.quorum(.receivedFromLearner(message, id)))
             }
         } catch {
@@ -164,5 +165,17 @@ final class LearnerLink: ChannelInboundHandler {
         if let server { metadata["peer"] = "\(server)" }
         if let reason { metadata["reason"] = "\(reason)" }
         links.logger.log(level: level, message, metadata: metadata)
+    }
+}
+
+extension PeerLinks.Event {
+    /// Whether a message that comes right after this one says all that this one says: who
+    /// acknowledges a proposal has all that were made before it, and it came over the same link.
+    fileprivate func isAcknowledged(by message: LearnerMessage) -> Bool {
+        guard case .ack(let later) = message,
+            case .quorum(.receivedFromLearner(.ack(let earlier), _)) = self
+        else { return false }
+        // Those of an epoch's beginning mean something else.
+        return earlier.counter > 0 && later.epoch == earlier.epoch && later > earlier
     }
 }
