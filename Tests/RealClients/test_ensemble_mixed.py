@@ -113,8 +113,22 @@ class Mixed(GoesOn):
     def test_an_aviary_leader_with_an_apache_follower_and_an_apache_observer(self):
         self.lives_through_everything(APACHE, AVIARY, AVIARY, observer=APACHE)
 
-    def test_an_aviary_observer_with_apache_followers_as_observer_masters(self):
-        self.lives_through_everything(APACHE, APACHE, APACHE, observer=AVIARY, has_observer_masters=True)
+    def test_an_aviary_observer_goes_from_one_apache_observer_master_to_the_next(self):
+        ensemble = self.start([APACHE] * 3, observer=AVIARY, has_observer_masters=True)
+        observer, leader = ensemble[4], ensemble.leader()
+        kept = observer.client(timeout_milliseconds=ensembles.KEPT_MILLISECONDS)
+        roundtrip.write(observer, '/by-observer', kept)
+        self.assertEqual(0, leader.monitored('synced_observers'), 'it follows the leader itself')
+        self.assert_agreed(ensemble)
+        for follower in ensemble.followers():
+            follower.kill()
+            kept.abandon()
+            kept = ensemble_clients.attach([observer], kept.session, 'the session at the observer')
+            roundtrip.done(kept.create(f'/without-{follower.identity}'))
+            follower.spawn()
+            ensemble.wait_until_serving()
+            self.assert_agreed(ensemble)
+        self.assertEqual(0, leader.monitored('synced_observers'), 'it follows the leader itself')
 
     @only_in_full
     def test_an_apache_leader_with_one_aviary(self):

@@ -65,6 +65,26 @@ struct QuorumLinksTests {
         }
     }
 
+    /// One of an epoch's beginning answers something else than a proposal.
+    @Test func `acknowledgements that come together are heard as the last of them`() async throws {
+        let (learner, leader) = (try await LinkPeer(1), try await LinkPeer(2))
+        try await withPeers(learner, leader) {
+            try await leader.order(.listen)
+            try await Self.connect(learner, to: leader)
+            try await learner.order(Self.hello)
+            try await leader.wait(for: "learner 1", "1 says info 1")
+
+            let (seventh, eighth): (Int64, Int64) = (7 << 32, 8 << 32)
+            let zxids = [seventh, seventh + 1, seventh + 2, seventh + 3, eighth, eighth + 1]
+            try await learner.run { links in
+                links.carryOut(zxids.map { .sendToLeader(.ack(Zxid($0)), LinkID(1)) })
+            }
+            let told = [seventh, seventh + 3, eighth, eighth + 1].map { "1 says ack \($0)" }
+            try await leader.wait(for: "1 says ack \(eighth + 1)")
+            #expect(leader.heard == ["learner 1", "1 says info 1"] + told)
+        }
+    }
+
     @Test func `learners are told apart`() async throws {
         let (one, two) = (try await LinkPeer(1), try await LinkPeer(2))
         let leader = try await LinkPeer(3)
