@@ -182,9 +182,12 @@ extension ServerConfiguration {
         var settings = ServerSettings()
         settings.server = server
         settings.leaderServes = quorum.leaderServes
-        settings.localSessions = quorum.localSessionsEnabled
-        settings.localSessionsUpgrading = quorum.localSessionsUpgradingEnabled
-        settings.readOnlyMode = quorum.readOnlyModeEnabled
+        // A server on its own knows all sessions there are. Source: ZooKeeperServer.createSessionTracker,
+        // which only LearnerZooKeeperServer and LeaderZooKeeperServer override, 3.9.5.
+        let isMember = ensemble != nil
+        settings.localSessions = isMember && quorum.localSessionsEnabled
+        settings.localSessionsUpgrading = isMember && quorum.localSessionsUpgradingEnabled
+        settings.readOnlyMode = isMember && quorum.readOnlyModeEnabled
         settings.tickTimeMilliseconds = Int64(tickTimeMilliseconds)
         settings.minimumSessionTimeoutMilliseconds = Int32(clamping: minSessionTimeoutMilliseconds)
         settings.maximumSessionTimeoutMilliseconds = Int32(clamping: maxSessionTimeoutMilliseconds)

@@ -50,6 +50,19 @@ let threeMembers = memberLimits + ["server.1=a:1:2", "server.2=b:1:2", "server.3
         #expect(configuration.server == ServerID(1))
     }
 
+    @Test(arguments: [([], false), (["server.1=a:1:2", "server.2=b:1:2"], true)])
+    func `only a member has sessions of its own`(members: [String], expected: Bool) throws {
+        let keys = [
+            "localSessionsEnabled=true", "localSessionsUpgradingEnabled=true",
+            "readonlymode.enabled=true",
+        ]
+        let configuration = try parseMember(memberLimits + members + keys).configuration
+        let settings = configuration.coreSettings(fileLimit: 1024)
+        #expect(settings.localSessions == expected)
+        #expect(settings.localSessionsUpgrading == expected)
+        #expect(settings.readOnlyMode == expected)
+    }
+
     @Test(arguments: [
         (
             ["server.1=a:1:2", "server.2=b:1:2:observer"],

@@ -119,7 +119,7 @@ class ManagedServer:
 
 
 class ZookeeperCluster:
-    """The servers of a test: always one, since Aviary has no ensembles yet."""
+    """The servers of a test: always one, as when the list of what passes on Apache was made."""
 
     def __init__(self, configuration_entries=(), java_system_properties=(), jaas_config=None, **_):
         # zoo.cfg takes ZooKeeper's system properties as well, without their first word.
