@@ -122,15 +122,14 @@ extension Simulator {
     }
 
     private func send(_ message: LeaderMessage, on wire: Wire, of server: LiveServer) {
-        guard let packet = message.packet else { return }
         var bytes = ByteBuffer()
-        packet.write(to: &bytes)
+        message.write(to: &bytes)
         send(bytes, from: .acceptor, on: wire)
     }
 
     private func send(_ snapshot: TreeSnapshot, _ zxid: Zxid, on wire: Wire) {
         var bytes = ByteBuffer()
-        QuorumPacket(.snap, zxid).write(to: &bytes)
+        LeaderMessage.snap(zxid).write(to: &bytes)
         var writer = SnapshotStreamWriter(snapshot)
         var goesOn = true
         while goesOn {
@@ -160,9 +159,8 @@ extension Simulator {
     }
 
     private func send(_ message: LearnerMessage, on wire: Wire, of server: LiveServer) {
-        guard let packet = message.packet else { return }
         var bytes = ByteBuffer()
-        packet.write(to: &bytes)
+        message.write(to: &bytes)
         addForeign(message, to: &bytes)
         send(bytes, from: .initiator, on: wire)
         if case .ping = message {
@@ -182,10 +180,15 @@ extension Simulator {
             session: request.session, cxid: .max,
             type: oneIn(2) ? OpCode.check.rawValue : Int32(random.below(200)) + 200,
             body: request.body, identities: request.identities)
-        LearnerMessage.request(request).packet?.write(to: &bytes)
+        LearnerMessage.request(request).write(to: &bytes)
     }
 
     func readFromLeader(_ wire: Wire, _ link: LinkID, _ server: LiveServer) {
+        var run = CommitRun()
+        func deliver(_ message: LeaderMessage) {
+            if !wire[.initiator].isGone { self.deliver(message, wire, link, server) }
+        }
+        defer { run.end(deliver) }
         while !wire[.initiator].isGone, violation == nil {
             if let snapshot = wire.snapshot {
                 guard takeTree(snapshot, wire, link, server) else { return }
@@ -194,7 +197,7 @@ extension Simulator {
             guard let packet = nextPacket(wire, .initiator) else { return }
             do throws(WireError) {
                 for message in sabotaged(try LeaderMessage(packet), on: wire) {
-                    if !wire[.initiator].isGone { deliver(message, wire, link, server) }
+                    run.pass(message, deliver)
                 }
             } catch {
                 fail(.codec, "a leader's packet cannot be read: \(error)")

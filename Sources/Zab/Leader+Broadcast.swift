@@ -38,7 +38,8 @@ extension Leader {
         _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
     ) {
         switch message {
-        case .ack(let zxid):
+        case .ack(let first, let count):
+            let zxid = first.last(of: count)
             // The answer to `upToDate` is about no proposal.
             if zxid.beginsEpoch { return }
             guard zxid <= lastProposed, zxid.epoch == lastProposed.epoch else {
@@ -77,23 +78,39 @@ extension Leader {
         let reached = min(durable.persisted, settings.verifier.reached(by: progress))
         guard reached > lastCommitted else { return }
         if handlers.contains(where: \.isForwarded) {
-            durable.history.forEach(after: lastCommitted, upTo: reached) { proposal in
-                for index in handlers.indices where handlers[index].isForwarded {
-                    let message: LeaderMessage =
-                        handlers[index].isObserver
-                        ? .inform(proposal.zxid, proposal.bytes) : .commit(proposal.zxid)
-                    send(message, to: index, into: &effects)
-                }
-                answerSyncs(upTo: proposal.zxid, into: &effects)
+            // A sync is answered before what was proposed after it is committed: the client that
+            // asked for it is answered in the order of its requests.
+            while let sync = pendingSyncs.first, sync.zxid <= reached {
+                tell(committed: sync.zxid, durable, into: &effects)
+                answerSyncs(upTo: sync.zxid, into: &effects)
             }
+            tell(committed: reached, durable, into: &effects)
         }
         lastCommitted = reached
         durable.commit(upTo: reached, into: &effects)
         answerSyncs(upTo: reached, into: &effects)
     }
 
-    /// A sync is answered before what was proposed after it is committed: the client that asked for
-    /// it is answered in the order of its requests.
+    /// Tells every learner what is committed since the last time.
+    private mutating func tell(
+        committed end: Zxid, _ durable: borrowing DurableState,
+        into effects: inout [QuorumPeer.Effect]
+    ) {
+        let (first, count) = (lastCommitted.next, Int(end.rawValue - lastCommitted.rawValue))
+        precondition(first.epoch == end.epoch, "an epoch's proposals are committed in it")
+        lastCommitted = end
+        if count == 0 { return }
+        for index in handlers.indices where handlers[index].isForwarded {
+            guard handlers[index].isObserver else {
+                send(.commit(first, count: count), to: index, into: &effects)
+                continue
+            }
+            durable.history.forEach(after: Zxid(first.rawValue - 1), upTo: end) { proposal in
+                send(.inform(proposal.zxid, proposal.bytes), to: index, into: &effects)
+            }
+        }
+    }
+
     private mutating func answerSyncs(
         upTo zxid: Zxid, into effects: inout [QuorumPeer.Effect]
     ) {

@@ -11,14 +11,18 @@ extension Learner {
         case .proposal(let zxid, let bytes):
             if settings.isObserver { return }
             append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
-        case .commit(let zxid), .commitAndActivate(let zxid, _):
-            // Observers ignore commits; one that has no proposal is ignored by ZooKeeper as well.
+        // Observers ignore commits; one that has no proposal is ignored by ZooKeeper as well.
+        case .commit(let zxid, let count):
             if settings.isObserver || pending.isEmpty { return }
-            noteCommit(zxid)
+            noteCommits(zxid, count: count)
+            applyCommitted(&durable, into: &effects)
+        case .commitAndActivate(let zxid, _):
+            if settings.isObserver || pending.isEmpty { return }
+            noteCommits(zxid)
             applyCommitted(&durable, into: &effects)
         case .inform(let zxid, let bytes), .informAndActivate(let zxid, _, let bytes):
             append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
-            if resignation == nil { noteCommit(zxid) }
+            if resignation == nil { noteCommits(zxid) }
             applyCommitted(&durable, into: &effects)
         case .ping(let zxid): effects.append(.answerPing(zxid, link))
         case .revalidated: effects.append(.receivedFromLeader(message))
@@ -56,9 +60,15 @@ extension Learner {
     mutating func acknowledge(
         _ durable: borrowing DurableState, into effects: inout [QuorumPeer.Effect]
     ) {
-        while let zxid = unacknowledged.first, zxid <= durable.persisted {
-            unacknowledged.removeFirst()
-            if !settings.isObserver { send(.ack(zxid), into: &effects) }
+        while let first = unacknowledged.first, first <= durable.persisted {
+            var count = 0
+            while let zxid = unacknowledged.first, zxid <= durable.persisted,
+                zxid.comes(count, after: first)
+            {
+                unacknowledged.removeFirst()
+                count += 1
+            }
+            if !settings.isObserver { send(.ack(first, count: count), into: &effects) }
         }
     }
 

@@ -120,10 +120,11 @@ extension Learner {
         switch message {
         case .proposal(let zxid, let bytes):
             append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
-        case .commit(let zxid), .commitAndActivate(let zxid, _): noteCommit(zxid)
+        case .commit(let zxid, let count): noteCommits(zxid, count: count)
+        case .commitAndActivate(let zxid, _): noteCommits(zxid)
         case .inform(let zxid, let bytes), .informAndActivate(let zxid, _, let bytes):
             append(Proposal(zxid: zxid, bytes: bytes), &durable, into: &effects)
-            noteCommit(zxid)
+            noteCommits(zxid)
         case .newLeader(let zxid, _):
             guard stage == .synchronizing, zxid == Zxid(epoch: epoch) else {
                 resign(.protocolBroken)
@@ -159,14 +160,17 @@ extension Learner {
     }
 
     /// Commits come in the order of the proposals, none without one.
-    mutating func noteCommit(_ zxid: Zxid) {
-        guard pending.first == zxid else {
-            resign(.protocolBroken)
-            return
+    mutating func noteCommits(_ first: Zxid, count: Int = 1) {
+        for offset in 0..<Int64(count) {
+            let zxid = Zxid(first.rawValue + offset)
+            guard pending.first == zxid else {
+                resign(.protocolBroken)
+                return
+            }
+            pending.removeFirst()
+            if !isActive { unacknowledged.removeFirst() }
+            committed = zxid
         }
-        pending.removeFirst()
-        if !isActive { unacknowledged.removeFirst() }
-        committed = zxid
     }
 
     /// A quorum has the leader's history, so what of it is in this log is committed.

@@ -126,7 +126,7 @@ extension ForwardedRequest {
         var buffer = ByteBuffer()
         body(&buffer)
         self.init(
-            session: session, cxid: cxid, type: code.rawValue, body: buffer,
+            session: session, cxid: cxid, type: code.rawValue, body: buffer.readableBytesSpan,
             identities: [Identity(scheme: "ip", id: "127.0.0.1")])
     }
 }

@@ -40,7 +40,7 @@ struct LeaderPitfallTests {
     ) throws {
         let harness = leader()
         let request = ForwardedRequest(
-            session: session, cxid: 7, type: type, body: ByteBuffer(), identities: nil)
+            session: session, cxid: 7, type: type, body: RawSpan(), identities: nil)
         harness.fromLearner(.request(request))
         let entry = try #require(proposed(harness.saidToLearners()).first)
         #expect(entry.header.type == .error)

@@ -100,11 +100,29 @@ struct QuorumWireTests {
     @Test func `H.32: the answer to a revalidation has zxid -1 and nine bytes`() throws {
         for isValid in [true, false] {
             let answer = LeaderMessage.revalidated(SessionID(0x0102_0304), isValid: isValid)
-            let packet = try #require(answer.packet)
+            var bytes = ByteBuffer()
+            answer.write(to: &bytes)
+            let packet = try #require(try QuorumPacketDecoder().takePacket(from: &bytes))
             #expect(packet.zxid == Zxid(-1))
             let data = try #require(packet.data)
             #expect(Array(data.readableBytesView) == [0, 0, 0, 0, 1, 2, 3, 4, isValid ? 1 : 0])
         }
+    }
+
+    /// An Apache leader counts the answers to each proposal apart, and an Apache follower takes one
+    /// proposal for each commit.
+    @Test func `H.58: many acknowledgements or commits are a packet each`() throws {
+        var bytes = ByteBuffer()
+        LearnerMessage.ack(Zxid(5), count: 3).write(to: &bytes)
+        LeaderMessage.commit(Zxid(8), count: 2).write(to: &bytes)
+        var packets: [QuorumPacket] = []
+        while let packet = try QuorumPacketDecoder().takePacket(from: &bytes) {
+            packets.append(packet)
+        }
+        let expected =
+            [(.ack, 5), (.ack, 6), (.ack, 7), (.commit, 8), (.commit, 9)]
+            as [(QuorumPacket.Kind, Int64)]
+        #expect(packets == expected.map { QuorumPacket($0, Zxid($1)) })
     }
 
     @Test func `what follows a vote is ignored`() throws {

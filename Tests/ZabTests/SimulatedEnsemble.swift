@@ -259,22 +259,43 @@ final class SimulatedEnsemble {
 extension LearnerMessage {
     /// As the other side reads it.
     fileprivate var throughTheWire: LearnerMessage {
-        guard let packet else { preconditionFailure("it has a packet") }
-        guard let again = try? LearnerMessage(packet) else {
-            preconditionFailure("what is written can be read")
+        var bytes = ByteBuffer()
+        write(to: &bytes)
+        var again: LearnerMessage?
+        for packet in packets(in: &bytes) {
+            guard let next = try? LearnerMessage(packet) else {
+                preconditionFailure("what is written can be read")
+            }
+            again = again?.joined(with: next) ?? next
         }
-        precondition(again == self, "it is read as it was written")
+        guard let again, again == self else {
+            preconditionFailure("it is read as it was written")
+        }
         return again
     }
 }
 
 extension LeaderMessage {
+    /// As the other side reads it.
     fileprivate var throughTheWire: LeaderMessage {
-        guard let packet else { preconditionFailure("it has a packet") }
-        guard let again = try? LeaderMessage(packet) else {
-            preconditionFailure("what is written can be read")
+        var bytes = ByteBuffer()
+        write(to: &bytes)
+        var run = CommitRun()
+        var read: [LeaderMessage] = []
+        for packet in packets(in: &bytes) {
+            guard let next = try? LeaderMessage(packet) else {
+                preconditionFailure("what is written can be read")
+            }
+            run.pass(next) { read.append($0) }
         }
-        precondition(again == self, "it is read as it was written")
-        return again
+        run.end { read.append($0) }
+        precondition(read == [self], "it is read as it was written")
+        return read[0]
     }
+}
+
+private func packets(in bytes: inout ByteBuffer) -> [QuorumPacket] {
+    var list: [QuorumPacket] = []
+    while let packet = try? QuorumPacketDecoder().takePacket(from: &bytes) { list.append(packet) }
+    return list
 }

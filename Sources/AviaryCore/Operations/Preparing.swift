@@ -23,10 +23,12 @@ extension ServerCore {
 
     /// A node of the tree as it is applied.
     func state(of id: NodeID) -> NodeState {
-        NodeState(
-            stat: tree.nodes[id].stat, numChildren: tree.nodes[id].numChildren,
-            acl: tree.acl(of: id), content: tree.nodes[id].content,
-            dataLength: tree.nodes[id].dataLength, isCounted: tree.nodes[id].isCounted)
+        let acl = tree.acl(of: id)
+        return tree.nodes.read(id) { node in
+            NodeState(
+                stat: node.stat, numChildren: node.numChildren, acl: acl, content: node.content,
+                dataLength: node.dataLength, isCounted: node.isCounted)
+        }
     }
 
     /// The node that will hold, or holds, one at this path.

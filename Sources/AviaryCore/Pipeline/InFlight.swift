@@ -67,6 +67,6 @@ extension ForwardedRequest {
     init(creating session: SessionID, timeoutMilliseconds: Int32) {
         self.init(
             session: session, cxid: 0, type: OpCode.createSession.rawValue,
-            body: ByteBuffer(integer: timeoutMilliseconds), identities: nil)
+            body: ByteBuffer(integer: timeoutMilliseconds).readableBytesSpan, identities: nil)
     }
 }

@@ -25,8 +25,7 @@ extension ServerCore {
         _ header: RequestHeader, _ code: OpCode, _ reader: consuming JuteReader,
         on slot: UInt32, at now: Now, reply: inout ByteBuffer, into effects: inout StepEffects
     ) {
-        let body = ByteBuffer(
-            copying: reader.span(reader.position..<reader.position + reader.remaining))
+        let body = reader.span(reader.position..<reader.position + reader.remaining)
         let request = ForwardedRequest(
             session: connections[slot].session, cxid: header.xid, type: code.rawValue, body: body,
             identities: connections[slot].identities)
@@ -35,7 +34,7 @@ extension ServerCore {
             return
         }
         if code == .closeSession { connections[slot].phase = .ending }
-        wait(.inFlight(cost: body.readableBytes), on: slot)
+        wait(.inFlight(cost: body.byteCount), on: slot)
         forward(request, for: connections[slot].id, at: now, into: &effects)
     }
 
@@ -43,12 +42,12 @@ extension ServerCore {
         _ request: ForwardedRequest, on slot: UInt32, at now: Now, reply: inout ByteBuffer,
         into effects: inout StepEffects
     ) {
-        var reader = JuteReader(request.body.readableBytesSpan)
+        var reader = JuteReader(request.body)
         guard let sync = try? PathRequest(from: &reader) else {
             refuse(request.cxid, .marshallingError, on: slot, at: now, reply: &reply)
             return
         }
-        wait(.inFlight(cost: request.body.readableBytes), on: slot)
+        wait(.inFlight(cost: request.body.byteCount), on: slot)
         forwarded.syncs.append(
             InFlight(
                 zxid: .zero, work: .sync(path: sync.path), request: .sync, xid: request.cxid,

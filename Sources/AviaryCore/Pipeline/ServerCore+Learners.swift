@@ -69,7 +69,7 @@ extension ServerCore {
         }
         do throws(WireError) {
             let write = try WriteRequest(
-                code, from: JuteReader(request.body.readableBytesSpan))
+                code, from: JuteReader(request.body))
             submit(write, code, for: origin, at: now, into: &effects)
         } catch {
             proposeError(.marshallingError, code, for: origin, at: now, into: &effects)
@@ -91,7 +91,7 @@ extension ServerCore {
         _ request: ForwardedRequest, over link: LinkID, for origin: Origin, at now: Now,
         into effects: inout StepEffects
     ) {
-        var reader = JuteReader(request.body.readableBytesSpan)
+        var reader = JuteReader(request.body)
         guard let timeout = try? reader.readInt(), timeout > 0, request.session != .none else {
             proposeError(.marshallingError, .createSession, for: origin, at: now, into: &effects)
             return

@@ -121,20 +121,22 @@ extension DataTree {
         firing events: inout [WatchEvent]
     ) -> TxnResult {
         guard let id = find(path) else { return .failed(ZooKeeperError.noNode.rawValue) }
-        let before = nodes[id].dataLength
-        digest &-= digestValue(of: id)
-        nodes[id].setData(data)
-        nodes[id].content = NodeDigest.content(
-            path: id == .root ? RawSpan() : path.bytes.raw, data: nodes[id].data)
-        nodes[id].stat.version = version
-        nodes[id].stat.mzxid = header.zxid
-        nodes[id].stat.mtime = header.time
-        digest &+= digestValue(of: id)
-        let change = nodes[id].dataLength - before
+        let before = nodes.read(id) { ($0.dataLength, $0.digestValue) }
+        let (after, stat, acl) = nodes.change(id) { node in
+            node.setData(data)
+            node.content = NodeDigest.content(
+                path: id == .root ? RawSpan() : path.bytes.raw, data: node.data)
+            node.stat.version = version
+            node.stat.mzxid = header.zxid
+            node.stat.mtime = header.time
+            return ((node.dataLength, node.digestValue), node.clientStat, node.acl)
+        }
+        digest = digest &- before.1 &+ after.1
+        let change = after.0 - before.0
         approximateDataSize += change
         countQuota(at: path, nodes: 0, bytes: Int64(change))
-        events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[nodes[id].acl]))
-        return .changed(nodes[id].clientStat)
+        events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[acl]))
+        return .changed(stat)
     }
 
     private mutating func applySetACL(
@@ -256,15 +258,15 @@ extension DataTree {
     }
 
     private mutating func updateStat(of id: NodeID, _ change: (inout StatPersisted) -> Void) {
-        digest &-= digestValue(of: id)
-        change(&nodes[id].stat)
-        digest &+= digestValue(of: id)
+        let (before, after) = nodes.change(id) { node in
+            let before = node.digestValue
+            change(&node.stat)
+            return (before, node.digestValue)
+        }
+        digest = digest &- before &+ after
     }
 
-    func digestValue(of id: NodeID) -> UInt64 {
-        nodes[id].isCounted
-            ? NodeDigest.value(content: nodes[id].content, stat: nodes[id].stat) : 0
-    }
+    func digestValue(of id: NodeID) -> UInt64 { nodes.read(id) { $0.digestValue } }
 
     private func path(_ path: Path, isBelow prefix: Path) -> Bool {
         path.bytes.count > prefix.bytes.count && path.bytes.starts(with: prefix.bytes)

@@ -71,13 +71,16 @@ package struct DataTree: ~Copyable, Sendable {
         var end = path.byteCount
         var id = id
         while id != .root {
-            let length = nodes[id].nameLength
-            let start = end - length
-            guard start >= 1, path.byte(at: start - 1) == UInt8(ascii: "/"),
-                nodes[id].name.isEqual(to: path.extracting(start..<end))
-            else { return false }
-            end = start - 1
-            id = nodes[id].parent
+            let parent = nodes.read(id) { node -> NodeID? in
+                let start = end - node.nameLength
+                guard start >= 1, path.byte(at: start - 1) == UInt8(ascii: "/"),
+                    node.name.isEqual(to: path.extracting(start..<end))
+                else { return nil }
+                end = start - 1
+                return node.parent
+            }
+            guard let parent else { return false }
+            id = parent
         }
         return end == 0
     }
@@ -101,22 +104,24 @@ package struct DataTree: ~Copyable, Sendable {
 
     // MARK: Reading a node
 
-    package func stat(of id: NodeID) -> Stat { nodes[id].clientStat }
+    package func stat(of id: NodeID) -> Stat { nodes.read(id) { $0.clientStat } }
 
     package func persistedStat(of id: NodeID) -> StatPersisted { nodes[id].stat }
 
-    package func aclID(of id: NodeID) -> ACLTable.ID { nodes[id].acl }
+    package func aclID(of id: NodeID) -> ACLTable.ID { nodes.read(id) { $0.acl } }
 
-    package func acl(of id: NodeID) -> [ACL] { acls[nodes[id].acl] }
+    package func acl(of id: NodeID) -> [ACL] { acls[aclID(of: id)] }
 
     package func data(of id: NodeID) -> [UInt8]? { nodes[id].dataBytes }
 
     /// The data as a buffer: null stays null.
     package func writeData(of id: NodeID, to reply: inout ByteBuffer) {
-        if nodes[id].dataIsNull {
-            reply.writeInteger(Int32(-1))
-        } else {
-            reply.writeJute(nodes[id].data)
+        nodes.read(id) { node in
+            if node.dataIsNull {
+                reply.writeInteger(Int32(-1))
+            } else {
+                reply.writeJute(node.data)
+            }
         }
     }
 
@@ -218,6 +223,11 @@ package enum ReservedPath {
 }
 
 extension Znode {
+    /// What the node adds to the tree's digest.
+    var digestValue: UInt64 {
+        isCounted ? NodeDigest.value(content: content, stat: stat) : 0
+    }
+
     /// Source: DataNode.copyStat, ZooKeeper 3.9.5.
     var clientStat: Stat {
         var result = Stat()

@@ -19,6 +19,22 @@ struct NodeTable: Sendable {
         }
     }
 
+    /// Reads several things of a node: what is reached through the subscript is retained and released
+    /// each time.
+    func read<Value>(_ id: NodeID, _ body: (borrowing Znode) -> Value) -> Value {
+        let place = Int(id.rawValue)
+        return unsafe chunks.withUnsafeBufferPointer { chunks in
+            unsafe chunks[place / Self.chunkSize].withUnsafeBufferPointer { nodes in
+                unsafe body(nodes[place % Self.chunkSize])
+            }
+        }
+    }
+
+    /// Changes several things of a node, for which it is looked up once.
+    mutating func change<Value>(_ id: NodeID, _ body: (inout Znode) -> Value) -> Value {
+        body(&self[id])
+    }
+
     /// The names of a node and the siblings that come after it.
     ///
     /// Through pointers, because a node that is reached through the subscript is retained and

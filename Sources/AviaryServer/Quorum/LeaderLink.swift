@@ -48,8 +48,8 @@ final class LeaderLink: ChannelInboundHandler {
     // MARK: Sending
 
     /// To be sent by the next `flush`.
-    func queue(_ packet: QuorumPacket) {
-        writer.append(packet)
+    func queue(_ write: (inout ByteBuffer) -> Void) {
+        writer.append(write)
         if writer.queuedByteCount > settings.maximumQueuedBytes {
             fail("it does not read what it is sent")
         }
@@ -96,6 +96,11 @@ final class LeaderLink: ChannelInboundHandler {
 
     /// - Returns: why nothing more can be read; nil if it can.
     private func takePending(into events: inout [PeerLinks.Event]) -> (any Error)? {
+        var run = CommitRun()
+        func deliver(_ message: LeaderMessage) {
+            events.append(.quorum(.receivedFromLeader(message, id)))
+        }
+        defer { run.end(deliver) }
         do {
             while true {
                 if tree != nil {
@@ -104,7 +109,7 @@ final class LeaderLink: ChannelInboundHandler {
                 }
                 guard let packet = try packets.next(decoder) else { return nil }
                 let message = try LeaderMessage(packet)
-                events.append(.quorum(.receivedFromLeader(message, id)))
+                run.pass(message, deliver)
                 if case .snap(let zxid) = message { expectTree(zxid) }
             }
         } catch {

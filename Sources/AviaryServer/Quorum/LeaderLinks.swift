@@ -50,11 +50,9 @@ final class LeaderLinks {
 
     /// To be sent by the next `flush`.
     func send(_ message: LearnerMessage, on id: LinkID) {
-        guard case .connected(let link) = state, link.id == id, let packet = message.packet else {
-            return
-        }
+        guard case .connected(let link) = state, link.id == id else { return }
         isTouched = true
-        link.queue(packet)
+        link.queue { message.write(to: &$0) }
     }
 
     func flush() {

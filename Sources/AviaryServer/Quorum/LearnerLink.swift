@@ -56,8 +56,8 @@ final class LearnerLink: ChannelInboundHandler {
     // MARK: Sending
 
     /// To be sent by the next `flush`.
-    func queue(_ packet: QuorumPacket) {
-        writer.append(packet)
+    func queue(_ write: (inout ByteBuffer) -> Void) {
+        writer.append(write)
         if writer.queuedByteCount > maximumQueuedBytes { fail("it does not read what it is sent") }
     }
 
@@ -97,8 +97,7 @@ final class LearnerLink: ChannelInboundHandler {
             while let packet = try packets.next(isIntroduced ? decoder : Self.introduction) {
                 let message = try LearnerMessage(packet)
                 if !isIntroduced { introduced(message) }
-                if events.last?.isAcknowledged(by: message) == true { events.removeLast() }
-                events.append(.quorum(.receivedFromLearner(message, id)))
+                events.add(message, over: id)
             }
         } catch {
             failure = error
@@ -168,14 +167,14 @@ final class LearnerLink: ChannelInboundHandler {
     }
 }
 
-extension PeerLinks.Event {
-    /// Whether a message that comes right after this one says all that this one says: who
-    /// acknowledges a proposal has all that were made before it, and it came over the same link.
-    fileprivate func isAcknowledged(by message: LearnerMessage) -> Bool {
-        guard case .ack(let later) = message,
-            case .quorum(.receivedFromLearner(.ack(let earlier), _)) = self
-        else { return false }
-        // Those of an epoch's beginning mean something else.
-        return earlier.counter > 0 && later.epoch == earlier.epoch && later > earlier
+extension [PeerLinks.Event] {
+    fileprivate mutating func add(_ message: LearnerMessage, over link: LinkID) {
+        if case .quorum(.receivedFromLearner(let last, _)) = last,
+            let joined = last.joined(with: message)
+        {
+            self[count - 1] = .quorum(.receivedFromLearner(joined, link))
+        } else {
+            append(.quorum(.receivedFromLearner(message, link)))
+        }
     }
 }

@@ -81,15 +81,15 @@ final class LearnerLinks {
     }
 
     func send(_ message: LeaderMessage, to id: LinkID) {
-        guard let link = links[id], let packet = message.packet else { return }
+        guard let link = links[id] else { return }
         touch(link)
-        link.queue(packet)
+        link.queue { message.write(to: &$0) }
     }
 
     func send(_ snapshot: TreeSnapshot, _ zxid: Zxid, to id: LinkID) {
         guard let link = links[id] else { return }
         touch(link)
-        link.queue(QuorumPacket(.snap, zxid))
+        link.queue { LeaderMessage.snap(zxid).write(to: &$0) }
         link.queue(snapshot)
     }
 

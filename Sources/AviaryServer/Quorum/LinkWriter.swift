@@ -31,9 +31,9 @@ final class LinkWriter {
         self.channel = channel
     }
 
-    func append(_ packet: QuorumPacket) {
+    func append(_ write: (inout ByteBuffer) -> Void) {
         let before = collected.writerIndex
-        packet.write(to: &collected)
+        write(&collected)
         queuedByteCount += collected.writerIndex - before
     }
 

@@ -17,7 +17,8 @@ package enum LeaderMessage: Hashable, Sendable {
     case upToDate
     /// A transaction as it stands in the log.
     case proposal(Zxid, ByteBuffer)
-    case commit(Zxid)
+    /// As many proposals in a row, this the first; each has a packet of its own.
+    case commit(Zxid, count: Int = 1)
     /// Proposal and commit in one, for observers.
     case inform(Zxid, ByteBuffer)
     /// The commit of a reconfiguration, and who is to lead in it.
@@ -63,8 +64,16 @@ package enum LeaderMessage: Hashable, Sendable {
         }
     }
 
-    /// Nil for what has no meaning.
-    package var packet: QuorumPacket? {
+    /// Writes the packets that say this; none for what has no meaning.
+    package func write(to buffer: inout ByteBuffer) {
+        if case .commit(let first, let count) = self {
+            QuorumPacket.writeRun(.commit, first, count: count, to: &buffer)
+        } else {
+            packet?.write(to: &buffer)
+        }
+    }
+
+    private var packet: QuorumPacket? {
         switch self {
         case .leaderInfo(let epoch, let version):
             QuorumPacket(.leaderInfo, epoch, data: ByteBuffer(integer: version))
@@ -75,7 +84,7 @@ package enum LeaderMessage: Hashable, Sendable {
             QuorumPacket(.newLeader, epoch, data: text.map { ByteBuffer(bytes: $0.bytes) })
         case .upToDate: QuorumPacket(.upToDate, .none)
         case .proposal(let zxid, let entry): QuorumPacket(.proposal, zxid, data: entry)
-        case .commit(let zxid): QuorumPacket(.commit, zxid)
+        case .commit(let zxid, _): QuorumPacket(.commit, zxid)
         case .inform(let zxid, let entry): QuorumPacket(.inform, zxid, data: entry)
         case .commitAndActivate(let zxid, let leader):
             QuorumPacket(.commitAndActivate, zxid, data: ByteBuffer(integer: leader.rawValue))

@@ -62,18 +62,41 @@ package struct ForwardedRequest: Hashable, Sendable {
     package var cxid: Int32
     /// As it came; it need not be a known `OpCode`.
     package var type: Int32
-    /// The request's record.
-    package var body: ByteBuffer
     /// The connection's identities. Nil for what the server asks for by itself.
     package var identities: [Identity]?
+    /// As it travels: session, cxid, type, and the request's record.
+    let data: ByteBuffer
 
+    static let headerByteCount = 16
+
+    /// - Parameter body: the request's record.
     package init(
-        session: SessionID, cxid: Int32, type: Int32, body: ByteBuffer, identities: [Identity]?
+        session: SessionID, cxid: Int32, type: Int32, body: RawSpan, identities: [Identity]?
     ) {
         self.session = session
         self.cxid = cxid
         self.type = type
-        self.body = body
         self.identities = identities
+        var data = ByteBuffer()
+        data.reserveCapacity(Self.headerByteCount + body.byteCount)
+        data.writeMultipleIntegers(session.rawValue, cxid, type)
+        data.writeBytes(body)
+        self.data = data
+    }
+
+    init(data: ByteBuffer, identities: [Identity]?) throws(WireError) {
+        var reader = JuteReader(data.readableBytesSpan)
+        session = SessionID(try reader.readLong())
+        cxid = try reader.readInt()
+        type = try reader.readInt()
+        self.identities = identities
+        self.data = data
+    }
+
+    /// The request's record.
+    package var body: RawSpan {
+        @_lifetime(borrow self) get {
+            data.readableBytesSpan.extracting(droppingFirst: Self.headerByteCount)
+        }
     }
 }

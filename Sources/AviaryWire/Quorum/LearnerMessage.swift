@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// What a follower or an observer tells its leader.
 ///
@@ -10,7 +10,8 @@ package enum LearnerMessage: Hashable, Sendable {
     /// The last zxid of the learner's log. A current epoch of -1 means that the epoch had been
     /// accepted before, and is not accepted once more.
     case ackEpoch(lastZxid: Zxid, currentEpoch: Int32)
-    case ack(Zxid)
+    /// As many proposals in a row, this the first; each has a packet of its own.
+    case ack(Zxid, count: Int = 1)
     case ping(Zxid, touched: [SessionTouch])
     case revalidate(SessionID, timeoutMilliseconds: Int32)
     case request(ForwardedRequest)
@@ -55,25 +56,25 @@ package enum LearnerMessage: Hashable, Sendable {
 
     private static func request(_ packet: QuorumPacket) throws(WireError) -> ForwardedRequest {
         guard let data = packet.data else { throw .unexpectedNull }
-        var reader = JuteReader(data.readableBytesSpan)
-        let session = SessionID(try reader.readLong())
-        let cxid = try reader.readInt()
-        let type = try reader.readInt()
-        var body = data
-        body.moveReaderIndex(forwardBy: reader.position)
-        return ForwardedRequest(
-            session: session, cxid: cxid, type: type, body: body.slice(),
-            identities: packet.identities)
+        return try ForwardedRequest(data: data, identities: packet.identities)
     }
 
-    /// Nil for what has no meaning.
-    package var packet: QuorumPacket? {
+    /// Writes the packets that say this; none for what has no meaning.
+    package func write(to buffer: inout ByteBuffer) {
+        if case .ack(let first, let count) = self {
+            QuorumPacket.writeRun(.ack, first, count: count, to: &buffer)
+        } else {
+            packet?.write(to: &buffer)
+        }
+    }
+
+    private var packet: QuorumPacket? {
         switch self {
         case .followerInfo(let info, let accepted):
             QuorumPacket(.followerInfo, accepted, data: info.map(Self.data))
         case .observerInfo(let info, let accepted):
             QuorumPacket(.observerInfo, accepted, data: info.map(Self.data))
-        case .ack(let zxid): QuorumPacket(.ack, zxid)
+        case .ack(let zxid, _): QuorumPacket(.ack, zxid)
         case .ackEpoch(let lastZxid, let epoch):
             QuorumPacket(.ackEpoch, lastZxid, data: ByteBuffer(integer: epoch))
         case .ping(let zxid, let touched): Self.ping(zxid, touched)
@@ -106,12 +107,7 @@ package enum LearnerMessage: Hashable, Sendable {
     }
 
     private static func packet(_ request: ForwardedRequest) -> QuorumPacket {
-        var data = ByteBuffer()
-        data.writeInteger(request.session.rawValue)
-        data.writeInteger(request.cxid)
-        data.writeInteger(request.type)
-        data.writeImmutableBuffer(request.body)
-        return QuorumPacket(.request, .none, data: data, identities: request.identities)
+        QuorumPacket(.request, .none, data: request.data, identities: request.identities)
     }
 }
 

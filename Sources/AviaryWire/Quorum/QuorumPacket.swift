@@ -51,24 +51,53 @@ package struct QuorumPacket: WireRecord, Hashable {
         type = try reader.readInt()
         zxid = Zxid(try reader.readLong())
         data = try reader.readRange().map { ByteBuffer(copying: reader.span($0)) }
-        guard let count = try reader.readCount(elementSize: 8) else { return }
+        identities = try Self.readIdentities(from: &reader)
+    }
+
+    /// The same without a copy of the data, which then holds on to the whole buffer.
+    ///
+    /// - Parameter range: where the packet is among the readable bytes.
+    init(from buffer: ByteBuffer, at range: Range<Int>) throws(WireError) {
+        var reader = JuteReader(buffer.readableBytesSpan.extracting(range))
+        type = try reader.readInt()
+        zxid = Zxid(try reader.readLong())
+        if let part = try reader.readRange() {
+            let start = buffer.readerIndex + range.lowerBound + part.lowerBound
+            data = buffer.getSlice(at: start, length: part.count)
+        }
+        identities = try Self.readIdentities(from: &reader)
+    }
+
+    private static func readIdentities(
+        from reader: inout JuteReader
+    ) throws(WireError) -> [Identity]? {
+        guard let count = try reader.readCount(elementSize: 8) else { return nil }
         var list: [Identity] = []
         list.reserveCapacity(count)
         for _ in 0..<count {
             let scheme = try reader.readString() ?? ""
             list.append(Identity(scheme: scheme, id: try reader.readString() ?? ""))
         }
-        identities = list
+        return list
+    }
+
+    /// Packets of a kind that is no more than a zxid, for as many zxids in a row.
+    static func writeRun(_ kind: Kind, _ first: Zxid, count: Int, to buffer: inout ByteBuffer) {
+        for offset in 0..<Int64(count) {
+            QuorumPacket(kind, Zxid(first.rawValue + offset)).write(to: &buffer)
+        }
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(type)
-        buffer.writeInteger(zxid.rawValue)
+        let none: Int32 = -1
         if let data {
-            buffer.writeInteger(Int32(data.readableBytes))
+            buffer.writeMultipleIntegers(type, zxid.rawValue, Int32(data.readableBytes))
             buffer.writeImmutableBuffer(data)
+        } else if identities == nil {
+            buffer.writeMultipleIntegers(type, zxid.rawValue, none, none)
+            return
         } else {
-            buffer.writeInteger(-1, as: Int32.self)
+            buffer.writeMultipleIntegers(type, zxid.rawValue, none)
         }
         guard let identities else {
             buffer.writeInteger(-1, as: Int32.self)

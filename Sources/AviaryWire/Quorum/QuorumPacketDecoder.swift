@@ -1,3 +1,5 @@
+package import NIOCore
+
 /// Finds the packets in what a socket read of the quorum port brought.
 package struct QuorumPacketDecoder: Sendable {
     /// The longest data and the longest identity that are accepted, in bytes: `jute.maxbuffer` and
@@ -24,6 +26,15 @@ package struct QuorumPacketDecoder: Sendable {
         guard let end = try end(in: bytes, from: offset) else { return nil }
         var reader = JuteReader(bytes.extracting(offset..<end))
         return (try QuorumPacket(from: &reader), end)
+    }
+
+    /// Takes the next packet out of a buffer, which its data go on sharing. Nil if it has not all
+    /// arrived.
+    package func takePacket(from buffer: inout ByteBuffer) throws(WireError) -> QuorumPacket? {
+        guard let end = try end(in: buffer.readableBytesSpan, from: 0) else { return nil }
+        let packet = try QuorumPacket(from: buffer, at: 0..<end)
+        buffer.moveReaderIndex(forwardBy: end)
+        return packet
     }
 
     private func end(in bytes: RawSpan, from offset: Int) throws(WireError) -> Int? {

@@ -28,11 +28,8 @@ package struct TxnHeader: WireRecord, Hashable {
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(session.rawValue)
-        buffer.writeInteger(cxid)
-        buffer.writeInteger(zxid.rawValue)
-        buffer.writeInteger(time)
-        buffer.writeInteger(type.rawValue)
+        buffer.writeMultipleIntegers(
+            session.rawValue, cxid, zxid.rawValue, time, type.rawValue)
     }
 }
 
@@ -55,7 +52,6 @@ package struct TxnDigest: WireRecord, Hashable {
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(version)
-        buffer.writeInteger(treeDigest)
+        buffer.writeMultipleIntegers(version, treeDigest)
     }
 }

@@ -232,8 +232,8 @@ extension LearnerMessage {
     fileprivate var word: String {
         switch self {
         case .followerInfo(let info, _): "info \(info?.server.rawValue ?? -1)"
-        case .ack(let zxid): "ack \(zxid.rawValue)"
-        case .request(let request): "request of \(request.body.readableBytes)"
+        case .ack(let zxid, let count): "ack \(zxid.rawValue)" + (count > 1 ? " x\(count)" : "")
+        case .request(let request): "request of \(request.body.byteCount)"
         case .unknown(let type): "unknown \(type)"
         default: "\(self)"
         }
@@ -244,7 +244,8 @@ extension LeaderMessage {
     fileprivate var word: String {
         switch self {
         case .proposal(let zxid, let entry): "proposal \(zxid.rawValue) of \(entry.readableBytes)"
-        case .commit(let zxid): "commit \(zxid.rawValue)"
+        case .commit(let zxid, let count):
+            "commit \(zxid.rawValue)" + (count > 1 ? " x\(count)" : "")
         case .snap(let zxid): "snap \(zxid.rawValue)"
         case .unknown(let type): "unknown \(type)"
         default: "\(self)"

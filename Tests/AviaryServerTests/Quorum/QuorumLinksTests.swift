@@ -41,19 +41,21 @@ struct QuorumLinksTests {
                         let length = number.isMultiple(of: 3) ? large : Int(number)
                         return [
                             .sendToLearner(.proposal(zxid, Self.entry(length)), LinkID(1)),
-                            .sendToLearner(.commit(zxid), LinkID(1)),
+                            .sendToLearner(.diff(zxid), LinkID(1)),
                         ]
                     })
             }
-            try await learner.wait(for: "1 orders commit 20")
+            try await learner.wait(for: "1 orders \(LeaderMessage.diff(Zxid(20)))")
             let expected = (1...20).flatMap { number in
                 let length = number.isMultiple(of: 3) ? large : number
-                return ["1 orders proposal \(number) of \(length)", "1 orders commit \(number)"]
+                let diff = LeaderMessage.diff(Zxid(Int64(number)))
+                return ["1 orders proposal \(number) of \(length)", "1 orders \(diff)"]
             }
             #expect(learner.heard == ["leader 1"] + expected)
 
             let request = ForwardedRequest(
-                session: SessionID(1), cxid: 1, type: 1, body: Self.entry(large), identities: nil)
+                session: SessionID(1), cxid: 1, type: 1, body: Self.entry(large).readableBytesSpan,
+                identities: nil)
             try await learner.order(
                 .sendToLeader(.request(request), LinkID(1)),
                 .sendToLeader(.ack(Zxid(20)), LinkID(1)))
@@ -65,8 +67,37 @@ struct QuorumLinksTests {
         }
     }
 
+    @Test func `commits that come together are heard as one, before what is no proposal`()
+        async throws
+    {
+        let (learner, leader) = (try await LinkPeer(1), try await LinkPeer(2))
+        try await withPeers(learner, leader) {
+            try await leader.order(.listen)
+            try await Self.connect(learner, to: leader)
+            try await learner.order(Self.hello)
+            try await leader.wait(for: "learner 1", "1 says info 1")
+            try await leader.run { links in
+                links.carryOut([
+                    .sendToLearner(.proposal(Zxid(5), Self.entry(5)), LinkID(1)),
+                    .sendToLearner(.commit(Zxid(3)), LinkID(1)),
+                    .sendToLearner(.proposal(Zxid(6), Self.entry(6)), LinkID(1)),
+                    .sendToLearner(.commit(Zxid(4), count: 2), LinkID(1)),
+                    .sendToLearner(.commit(Zxid(8)), LinkID(1)),
+                    .sendToLearner(.upToDate, LinkID(1)),
+                    .sendToLearner(.commit(Zxid(9)), LinkID(1)),
+                ])
+            }
+            try await learner.wait(for: "1 orders commit 9")
+            let told = [
+                "proposal 5 of 5", "proposal 6 of 6", "commit 3 x3", "commit 8",
+                "\(LeaderMessage.upToDate)", "commit 9",
+            ]
+            #expect(learner.heard == ["leader 1"] + told.map { "1 orders \($0)" })
+        }
+    }
+
     /// One of an epoch's beginning answers something else than a proposal.
-    @Test func `acknowledgements that come together are heard as the last of them`() async throws {
+    @Test func `acknowledgements that come together are heard as one`() async throws {
         let (learner, leader) = (try await LinkPeer(1), try await LinkPeer(2))
         try await withPeers(learner, leader) {
             try await leader.order(.listen)
@@ -79,7 +110,8 @@ struct QuorumLinksTests {
             try await learner.run { links in
                 links.carryOut(zxids.map { .sendToLeader(.ack(Zxid($0)), LinkID(1)) })
             }
-            let told = [seventh, seventh + 3, eighth, eighth + 1].map { "1 says ack \($0)" }
+            let told = ["\(seventh)", "\(seventh + 1) x3", "\(eighth)", "\(eighth + 1)"]
+                .map { "1 says ack \($0)" }
             try await leader.wait(for: "1 says ack \(eighth + 1)")
             #expect(leader.heard == ["learner 1", "1 says info 1"] + told)
         }

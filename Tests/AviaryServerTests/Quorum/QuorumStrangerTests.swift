@@ -8,12 +8,9 @@ import Zab
 
 /// What anybody may send to a quorum port, or from one, and what it costs.
 struct QuorumStrangerTests {
-    private static func hello(_ server: Int64) -> QuorumPacket {
+    private static func hello(_ server: Int64) -> LearnerMessage {
         let info = LearnerInfo(server: ServerID(server), configurationVersion: .zero)
-        guard let packet = LearnerMessage.followerInfo(info, accepted: .zero).packet else {
-            preconditionFailure("a learner introduces itself by a packet")
-        }
-        return packet
+        return .followerInfo(info, accepted: .zero)
     }
 
     @Test func `a packet that cannot be read ends the link, once all before it is told`()
@@ -43,9 +40,10 @@ struct QuorumStrangerTests {
         try await withPeers(leader) {
             try await leader.order(.listen)
             let learner = try RawLink(connectingTo: leader.quorumPort)
-            var packet = Self.hello(1)
-            packet.type = 99
-            learner.send(packet)
+            var bytes = ByteBuffer()
+            Self.hello(1).write(to: &bytes)
+            bytes.setInteger(Int32(99), at: bytes.readerIndex)
+            learner.send(bytes)
             learner.send(QuorumPacket(.ack, Zxid(3)))
             try await leader.wait(for: "1 says ack 3")
             #expect(leader.heard.contains("1 says unknown 99"))

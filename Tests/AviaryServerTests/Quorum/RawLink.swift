@@ -161,6 +161,12 @@ extension RawLink {
         send(bytes)
     }
 
+    func send(_ message: LearnerMessage) {
+        var bytes = ByteBuffer()
+        message.write(to: &bytes)
+        send(bytes)
+    }
+
     /// Reads an initial message in its form with a version.
     func readInitialMessage() throws -> InitialMessage {
         var bytes = read(20)

@@ -96,9 +96,9 @@ struct SnapshotLinkTests {
             let writer = LinkWriter(channel)
             box.value = writer
             try channel.pipeline.syncOperations.addHandler(WriterHandler(writer))
-            writer.append(QuorumPacket(.snap, snapshot.zxid))
+            writer.append { QuorumPacket(.snap, snapshot.zxid).write(to: &$0) }
             writer.append(snapshot)
-            writer.append(tail)
+            writer.append { tail.write(to: &$0) }
             writer.flush()
         }.get()
         try await eventually("the socket is full", { !channel.isWritable })
