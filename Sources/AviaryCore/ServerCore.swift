@@ -33,7 +33,9 @@ package struct ServerCore: ~Copyable, Sendable {
     var peer: QuorumPeer
     /// When the role last changed.
     package internal(set) var roleSince: Int64 = 0
-    var peerEffects: [QuorumPeer.Effect] = []
+    /// Lists to be used again, as many as one order leads to another: a request that came from a
+    /// learner is proposed while the order to look at it is carried out.
+    var spareEffects: [[QuorumPeer.Effect]] = []
     /// What this server has given its leader, in order.
     var forwarded = ForwardedRequests()
     /// The leader's tree, while the disk takes it over.

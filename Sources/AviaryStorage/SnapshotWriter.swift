@@ -35,7 +35,7 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
 
     private static var pieceByteCount: Int { 256 << 10 }
     /// So much is synced at a time: one sync of it all would hold up those of the log.
-    private static var syncByteCount: Int { 4 << 20 }
+    private static var syncByteCount: Int { 1 << 20 }
     private var synced = 0
 
     init(file: String, _ compression: SnapshotCompression, isReceived: Bool = false) {

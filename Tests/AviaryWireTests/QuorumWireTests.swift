@@ -102,7 +102,8 @@ struct QuorumWireTests {
             let answer = LeaderMessage.revalidated(SessionID(0x0102_0304), isValid: isValid)
             var bytes = ByteBuffer()
             answer.write(to: &bytes)
-            let packet = try #require(try QuorumPacketDecoder().takePacket(from: &bytes))
+            var memo = IdentityMemo()
+            let packet = try #require(try QuorumPacketDecoder().takePacket(from: &bytes, &memo))
             #expect(packet.zxid == Zxid(-1))
             let data = try #require(packet.data)
             #expect(Array(data.readableBytesView) == [0, 0, 0, 0, 1, 2, 3, 4, isValid ? 1 : 0])
@@ -116,7 +117,8 @@ struct QuorumWireTests {
         LearnerMessage.ack(Zxid(5), count: 3).write(to: &bytes)
         LeaderMessage.commit(Zxid(8), count: 2).write(to: &bytes)
         var packets: [QuorumPacket] = []
-        while let packet = try QuorumPacketDecoder().takePacket(from: &bytes) {
+        var memo = IdentityMemo()
+        while let packet = try QuorumPacketDecoder().takePacket(from: &bytes, &memo) {
             packets.append(packet)
         }
         let expected =

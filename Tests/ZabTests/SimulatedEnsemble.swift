@@ -296,6 +296,9 @@ extension LeaderMessage {
 
 private func packets(in bytes: inout ByteBuffer) -> [QuorumPacket] {
     var list: [QuorumPacket] = []
-    while let packet = try? QuorumPacketDecoder().takePacket(from: &bytes) { list.append(packet) }
+    var memo = IdentityMemo()
+    while let packet = try? QuorumPacketDecoder().takePacket(from: &bytes, &memo) {
+        list.append(packet)
+    }
     return list
 }

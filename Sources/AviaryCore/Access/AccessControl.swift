@@ -23,7 +23,9 @@ struct AccessControl: Sendable {
     }
 
     func permits(_ list: [ACL], _ needed: Permissions, _ identities: [Identity]) -> Bool {
-        if isOff || list.isEmpty || identities.contains(.superUser) { return true }
+        if isOff || list == ACL.openToAll || list.isEmpty || identities.contains(.superUser) {
+            return true
+        }
         return list.contains { entry in
             !entry.permissions.isDisjoint(with: needed) && matches(entry.identity, identities)
         }
@@ -35,14 +37,23 @@ struct AccessControl: Sendable {
         if !permits(list, needed, identities) { throw .noAuth }
     }
 
+    /// Made once: a literal is made into bytes each time that it is compared with.
+    private enum Scheme {
+        static let world: ByteString = "world"
+        static let anyone: ByteString = "anyone"
+        static let digest: ByteString = "digest"
+        static let sasl: ByteString = "sasl"
+        static let ip: ByteString = "ip"
+    }
+
     private func matches(_ wanted: Identity, _ identities: [Identity]) -> Bool {
         switch wanted.scheme {
-        case "world": wanted.id == "anyone"
-        case "digest": hasDigest && identities.contains(wanted)
-        case "sasl": sasl.isInACLs && sasl.matches(wanted.id, identities)
-        case "ip":
+        case Scheme.world: wanted.id == Scheme.anyone
+        case Scheme.digest: hasDigest && identities.contains(wanted)
+        case Scheme.sasl: sasl.isInACLs && sasl.matches(wanted.id, identities)
+        case Scheme.ip:
             identities.contains { identity in
-                identity.scheme == "ip" && IPRange(wanted.id)?.contains(identity.id) == true
+                identity.scheme == Scheme.ip && IPRange(wanted.id)?.contains(identity.id) == true
             }
         default: false
         }

@@ -34,11 +34,9 @@ extension ServerCore {
     mutating func drive(
         _ event: QuorumPeer.Event, at now: Now, into effects: inout StepEffects
     ) {
-        precondition(peerEffects.isEmpty, "each order is carried out before the next event")
+        var ordered = spareEffects.popLast() ?? []
         peer.step(
-            event, at: Instant(milliseconds: now.monotonicMilliseconds), into: &peerEffects)
-        var ordered: [QuorumPeer.Effect] = []
-        swap(&ordered, &peerEffects)
+            event, at: Instant(milliseconds: now.monotonicMilliseconds), into: &ordered)
         var isSnapshotDue = false
         for effect in ordered {
             switch effect {
@@ -57,8 +55,8 @@ extension ServerCore {
             default: pass(on: effect, into: &effects)
             }
         }
-        ordered.removeAll(keepingCapacity: true)
-        swap(&ordered, &peerEffects)
+        ordered.removeAllForReuse()
+        spareEffects.append(ordered)
         if isSnapshotDue { orderSnapshot(rollingLog: true, into: &effects) }
     }
 

@@ -22,10 +22,14 @@ struct NodeTable: Sendable {
     /// Reads several things of a node: what is reached through the subscript is retained and released
     /// each time.
     func read<Value>(_ id: NodeID, _ body: (borrowing Znode) -> Value) -> Value {
-        let place = Int(id.rawValue)
+        let chunk = Int(id.rawValue) / Self.chunkSize
+        let place = Int(id.rawValue) % Self.chunkSize
         return unsafe chunks.withUnsafeBufferPointer { chunks in
-            unsafe chunks[place / Self.chunkSize].withUnsafeBufferPointer { nodes in
-                unsafe body(nodes[place % Self.chunkSize])
+            unsafe chunks[chunk].withUnsafeBufferPointer { nodes in
+                guard let first = nodes.baseAddress, place < nodes.count else {
+                    preconditionFailure("a node is in the table")
+                }
+                return unsafe body(first.advanced(by: place).pointee)
             }
         }
     }

@@ -54,7 +54,7 @@ final class DiskThreads: Sendable {
     func resetStatistics() { measured.withLock { $0 = DiskStatistics() } }
 
     /// What a snapshot may take of the disk, which is the log's in the first place.
-    private static let snapshotBytesPerSecond = 32 << 20
+    private static let snapshotBytesPerSecond = 16 << 20
 
     /// Gives unused memory back, on the thread that has the time for it.
     func tidyMemory() {

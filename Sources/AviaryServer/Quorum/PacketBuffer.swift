@@ -8,6 +8,7 @@ import NIOCore
 /// proposal is kept for learners that lag, and holds on to no more than its neighbours.
 struct PacketBuffer {
     var bytes = ByteBuffer()
+    private var memo = IdentityMemo()
 
     mutating func append(_ more: ByteBuffer) {
         var next = ByteBuffer()
@@ -19,7 +20,7 @@ struct PacketBuffer {
 
     /// Nil if the next packet has not all arrived.
     mutating func next(_ decoder: QuorumPacketDecoder) throws(WireError) -> QuorumPacket? {
-        try decoder.takePacket(from: &bytes)
+        try decoder.takePacket(from: &bytes, &memo)
     }
 
     /// Holds on to no memory when nothing waits in it.

@@ -46,3 +46,53 @@ extension ByteBuffer {
         setInteger(Int32(clamping: writerIndex - start - 4), at: start)
     }
 }
+
+/// A place for a record whose length is known, filled field by field.
+///
+/// Each write to a `ByteBuffer` makes sure of its room and of who else holds it, which costs more
+/// than the write does; here that is done once for the record.
+@safe struct JuteFields: ~Copyable {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private var count = 0
+
+    fileprivate init(_ bytes: UnsafeMutableRawBufferPointer) {
+        unsafe self.bytes = unsafe bytes
+    }
+
+    fileprivate var isFull: Bool { unsafe count == bytes.count }
+
+    mutating func write<Value: FixedWidthInteger>(_ value: Value) {
+        let end = count + MemoryLayout<Value>.size
+        unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
+        unsafe bytes.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self)
+        count = end
+    }
+
+    /// A buffer or string.
+    mutating func write(_ source: RawSpan) {
+        write(Int32(source.byteCount))
+        let end = count + source.byteCount
+        unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
+        let place = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[count..<end])
+        unsafe source.withUnsafeBytes { unsafe place.copyMemory(from: $0) }
+        count = end
+    }
+
+    /// The same; nil is written as null.
+    mutating func write(_ source: [UInt8]?) {
+        if let source { write(source.raw) } else { write(Int32(-1)) }
+    }
+}
+
+extension ByteBuffer {
+    /// - Precondition: `write` fills exactly so many bytes.
+    mutating func writeFields(byteCount: Int, _ write: (inout JuteFields) -> Void) {
+        _ = unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
+            let place = unsafe UnsafeMutableRawBufferPointer(rebasing: room[..<byteCount])
+            var fields = unsafe JuteFields(place)
+            write(&fields)
+            precondition(fields.isFull, "the record is as long as it was said to be")
+            return byteCount
+        }
+    }
+}

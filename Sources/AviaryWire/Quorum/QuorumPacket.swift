@@ -57,7 +57,9 @@ package struct QuorumPacket: WireRecord, Hashable {
     /// The same without a copy of the data, which then holds on to the whole buffer.
     ///
     /// - Parameter range: where the packet is among the readable bytes.
-    init(from buffer: ByteBuffer, at range: Range<Int>) throws(WireError) {
+    init(
+        from buffer: ByteBuffer, at range: Range<Int>, _ memo: inout IdentityMemo
+    ) throws(WireError) {
         var reader = JuteReader(buffer.readableBytesSpan.extracting(range))
         type = try reader.readInt()
         zxid = Zxid(try reader.readLong())
@@ -65,10 +67,10 @@ package struct QuorumPacket: WireRecord, Hashable {
             let start = buffer.readerIndex + range.lowerBound + part.lowerBound
             data = buffer.getSlice(at: start, length: part.count)
         }
-        identities = try Self.readIdentities(from: &reader)
+        identities = try memo.read(from: &reader)
     }
 
-    private static func readIdentities(
+    fileprivate static func readIdentities(
         from reader: inout JuteReader
     ) throws(WireError) -> [Identity]? {
         guard let count = try reader.readCount(elementSize: 8) else { return nil }
@@ -89,24 +91,50 @@ package struct QuorumPacket: WireRecord, Hashable {
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        let none: Int32 = -1
-        if let data {
-            buffer.writeMultipleIntegers(type, zxid.rawValue, Int32(data.readableBytes))
-            buffer.writeImmutableBuffer(data)
-        } else if identities == nil {
-            buffer.writeMultipleIntegers(type, zxid.rawValue, none, none)
-            return
-        } else {
-            buffer.writeMultipleIntegers(type, zxid.rawValue, none)
+        var byteCount = Self.emptyByteCount + (data?.readableBytes ?? 0)
+        for identity in identities ?? [] {
+            byteCount += 8 + identity.scheme.bytes.count + identity.id.bytes.count
         }
-        guard let identities else {
-            buffer.writeInteger(-1, as: Int32.self)
-            return
+        buffer.writeFields(byteCount: byteCount) { fields in
+            fields.write(type)
+            fields.write(zxid.rawValue)
+            if let data {
+                fields.write(data.readableBytesSpan)
+            } else {
+                fields.write(Int32(-1))
+            }
+            fields.write(identities.map { Int32($0.count) } ?? -1)
+            for identity in identities ?? [] {
+                fields.write(identity.scheme.bytes)
+                fields.write(identity.id.bytes)
+            }
         }
-        buffer.writeVector(identities) {
-            $0.writeJute($1.scheme)
-            $0.writeJute($1.id)
+    }
+
+    /// Type, zxid, and the two lengths.
+    private static let emptyByteCount = 20
+}
+
+/// The identities that were read last: a learner's requests come in runs of one client's, and each
+/// brings all of them.
+package struct IdentityMemo: Sendable {
+    private var bytes: [UInt8] = []
+    private var identities: [Identity]?
+
+    package init() {}
+
+    /// Reads what is left.
+    fileprivate mutating func read(from reader: inout JuteReader) throws(WireError) -> [Identity]? {
+        let span = reader.span(reader.position..<reader.position + reader.remaining)
+        // A packet without any is not worth forgetting for.
+        if span.byteCount <= 4 { return try QuorumPacket.readIdentities(from: &reader) }
+        let isSame = unsafe span.withUnsafeBytes { span in
+            unsafe bytes.withUnsafeBytes { unsafe $0.elementsEqual(span) }
         }
+        if isSame { return identities }
+        identities = try QuorumPacket.readIdentities(from: &reader)
+        bytes = [UInt8](copying: span)
+        return identities
     }
 }
 

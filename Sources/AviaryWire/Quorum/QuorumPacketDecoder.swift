@@ -30,9 +30,11 @@ package struct QuorumPacketDecoder: Sendable {
 
     /// Takes the next packet out of a buffer, which its data go on sharing. Nil if it has not all
     /// arrived.
-    package func takePacket(from buffer: inout ByteBuffer) throws(WireError) -> QuorumPacket? {
+    package func takePacket(
+        from buffer: inout ByteBuffer, _ memo: inout IdentityMemo
+    ) throws(WireError) -> QuorumPacket? {
         guard let end = try end(in: buffer.readableBytesSpan, from: 0) else { return nil }
-        let packet = try QuorumPacket(from: buffer, at: 0..<end)
+        let packet = try QuorumPacket(from: buffer, at: 0..<end, &memo)
         buffer.moveReaderIndex(forwardBy: end)
         return packet
     }

@@ -84,9 +84,12 @@ extension Txn {
         case .create(let create): create.write(type: type, to: &buffer)
         case .delete(let path): buffer.writeJute(path)
         case .setData(let path, let data, let version):
-            buffer.writeJute(path)
-            buffer.writeJute(data)
-            buffer.writeInteger(version)
+            let byteCount = 12 + path.bytes.count + (data?.count ?? 0)
+            buffer.writeFields(byteCount: byteCount) { fields in
+                fields.write(path.bytes)
+                fields.write(data)
+                fields.write(version)
+            }
         case .setACL(let path, let acl, let version):
             buffer.writeJute(path)
             ACL.writeList(acl, to: &buffer)
@@ -110,8 +113,10 @@ extension Txn {
 
 extension CreateTxn {
     fileprivate func write(type: OpCode, to buffer: inout ByteBuffer) {
-        buffer.writeJute(path)
-        buffer.writeJute(data)
+        buffer.writeFields(byteCount: 8 + path.bytes.count + (data?.count ?? 0)) { fields in
+            fields.write(path.bytes)
+            fields.write(data)
+        }
         ACL.writeList(acl, to: &buffer)
         if type == .create || type == .create2 { buffer.writeBool(isEphemeral) }
         buffer.writeInteger(parentCVersion ?? -1)
