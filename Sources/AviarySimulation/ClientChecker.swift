@@ -13,12 +13,13 @@ struct ClientChecker {
     mutating func ended(_ session: SessionID) { ended.insert(session) }
 
     /// A server says that a session is not there any more.
-    mutating func refused(_ session: SessionID, of client: String, at time: Int64) {
-        if violation == nil, session != .none, !ended.contains(session) {
-            violation = Violation(
-                invariant: .refusedOnlyIfEnded,
-                detail: "\(client) is refused session \(session), which nobody has ended",
-                time: time)
-        }
+    ///
+    /// - Parameter isLive: whether its end is not committed.
+    mutating func refused(_ session: SessionID, of client: String, isLive: Bool, at time: Int64) {
+        guard violation == nil, session != .none, isLive || !ended.contains(session) else { return }
+        let reason = ended.contains(session) ? "whose end is not decided" : "which nobody has ended"
+        violation = Violation(
+            invariant: .refusedOnlyIfEnded,
+            detail: "\(client) is refused session \(session), \(reason)", time: time)
     }
 }

@@ -158,7 +158,9 @@ extension SimulatedClient {
             simulator.statistics[.sessionsRefused] += 1
             // A local session cannot go to another server.
             if !knobs.localSessions || simulator.checker.model.wasMade(session) {
-                simulator.contract.refused(session, of: name, at: simulator.now)
+                simulator.contract.refused(
+                    session, of: name, isLive: simulator.checker.model.isLive(session),
+                    at: simulator.now)
             }
             forget()
             return drop(simulator)

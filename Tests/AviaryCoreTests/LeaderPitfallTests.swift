@@ -119,8 +119,11 @@ struct LeaderPitfallTests {
         for asked in [session, stranger] {
             harness.fromLearner(.revalidate(asked, timeoutMilliseconds: 10_000))
         }
+        let answers = harness.saidToLearners().filter {
+            if case .revalidated = $0 { true } else { false }
+        }
         #expect(
-            harness.saidToLearners() == [
+            answers == [
                 .revalidated(session, isValid: true), .revalidated(stranger, isValid: false),
             ])
     }

@@ -1,12 +1,15 @@
 import AviaryWire
 import DequeModule
 import NIOCore
+import Zab
 
 /// A write or a sync that waits for its commit.
 struct InFlight: Sendable {
     enum Work: Sendable {
         case transaction(LogEntry)
         case sync(path: ByteString?)
+        /// A client, here or at a learner, is to be told that its session is no more.
+        case refusal(of: SessionID, over: LinkID?)
     }
 
     let zxid: Zxid

@@ -16,6 +16,8 @@ extension ServerCore {
                 }
                 answer(next, entry, result, at: now, into: &effects)
             case .sync: completeSync(next, at: now, into: &effects)
+            case .refusal(let session, let link):
+                completeRefusal(of: session, for: next.connection, link, at: now, into: &effects)
             }
         }
         releaseHeld(into: &effects)

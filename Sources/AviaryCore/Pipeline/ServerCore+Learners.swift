@@ -16,7 +16,12 @@ extension ServerCore {
         case .revalidate(let session, let timeout):
             // A session that only this server knows cannot go on anywhere else.
             let isValid = sessions[session].map { !$0.isClosing && !$0.isLocal } ?? false
-            if isValid { hand(session, to: link, timeout, at: now, into: &effects) }
+            if isValid {
+                hand(session, to: link, timeout, at: now, into: &effects)
+            } else if !isAnsweredAtOnce(session, at: now, into: &effects) {
+                awaitRefusal(of: session, over: link, at: now)
+                return
+            }
             drive(
                 .answer(.revalidated(session, isValid: isValid), link), at: now, into: &effects)
         default: break

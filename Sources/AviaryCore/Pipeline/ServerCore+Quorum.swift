@@ -168,7 +168,7 @@ extension ServerCore {
 
     /// What clients wait for may or may not come to be: they learn it from another server.
     private mutating func abandonClients(into effects: inout StepEffects) {
-        inFlight.removeAll { if case .sync = $0.work { true } else { false } }
+        inFlight.removeAll { if case .transaction = $0.work { false } else { true } }
         inFlight.updateAll { $0.connection = nil }
         for slot in connections.slotsInUse { close(slot, into: &effects) }
     }

@@ -1,6 +1,7 @@
 import AviaryWire
 import DequeModule
 import NIOCore
+import Zab
 
 extension ServerCore {
     /// A connection's first frame: a new session, or one that goes on here.
@@ -83,17 +84,68 @@ extension ServerCore {
             close(slot, into: &effects)
             return
         }
-        guard request.password == id.password, isKnown || isLearner else {
+        guard request.password == id.password else {
             refuseSession(on: slot, reply: &reply, into: &effects)
             return
         }
-        if isLearner && sessions[id]?.isLocal != true {
+        if isKnown && (!isLearner || sessions[id]?.isLocal == true) {
+            resume(id, on: slot, at: now, reply: &reply, into: &effects)
+        } else if isLearner {
             connections[slot].session = id
             connections[slot].phase = .establishing
             revalidate(id, on: slot, at: now, into: &effects)
+        } else if isAnsweredAtOnce(id, at: now, into: &effects) {
+            refuseSession(on: slot, reply: &reply, into: &effects)
         } else {
-            resume(id, on: slot, at: now, reply: &reply, into: &effects)
+            connections[slot].session = id
+            connections[slot].phase = .establishing
+            awaitRefusal(of: id, for: connections[slot].id, at: now)
         }
+    }
+
+    // MARK: Sessions that are no more
+
+    /// Whether a client can be told now that its session is no more. A leader cannot: it may be one
+    /// of the past, which lets sessions expire that live on under another. So it tells the client
+    /// when a quorum has taken the session's end, or, of a session that is not known, anything.
+    ///
+    /// Deviation: ZooKeeper tells it at once (SessionTrackerImpl.touchSession,
+    /// LearnerHandler's REVALIDATE, 3.9.5), and a client may hear of an expiry that never comes to
+    /// be: its ephemeral nodes stay, for nobody.
+    mutating func isAnsweredAtOnce(
+        _ id: SessionID, at now: Now, into effects: inout StepEffects
+    ) -> Bool {
+        if sessions[id] == nil && voterCount > 1 {
+            let nobody = Origin(session: id, identities: [], xid: 0, connection: nil)
+            proposeError(.sessionExpired, .createSession, for: nobody, at: now, into: &effects)
+        }
+        return inFlight.isEmpty
+    }
+
+    mutating func awaitRefusal(
+        of id: SessionID, for connection: ConnectionID? = nil, over link: LinkID? = nil, at now: Now
+    ) {
+        inFlight.append(
+            InFlight(
+                zxid: lastProposed, work: .refusal(of: id, over: link), request: .createSession,
+                xid: 0, connection: connection, arrivedAt: now.monotonicMilliseconds))
+    }
+
+    mutating func completeRefusal(
+        of id: SessionID, for connection: ConnectionID?, _ link: LinkID?, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        if let link {
+            drive(.answer(.revalidated(id, isValid: false), link), at: now, into: &effects)
+        }
+        guard let connection, connections.contains(connection),
+            connections[connection.slot].phase == .establishing
+        else { return }
+        var reply = ByteBuffer()
+        swap(&reply, &connections[connection.slot].outbox)
+        refuseSession(on: connection.slot, reply: &reply, into: &effects)
+        swap(&reply, &connections[connection.slot].outbox)
+        list(connection.slot, in: &effects)
     }
 
     mutating func refuseSession(
