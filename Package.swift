@@ -35,7 +35,19 @@ let arguments = Target.Dependency.product(
 let package = Package(
     name: "aviary",
     platforms: [.macOS(.v26)],
-    products: [.executable(name: "aviary", targets: ["aviary"])],
+    products: [
+        .executable(name: "aviary", targets: ["aviary"]),
+        .library(name: "AviaryClient", targets: ["AviaryClient"]),
+    ],
+    traits: [
+        .trait(
+            name: "ServiceLifecycle",
+            description: "AviaryClient's ZooKeeper is a Service of swift-service-lifecycle."),
+        .trait(name: "Metrics", description: "AviaryClient measures with swift-metrics."),
+        .trait(
+            name: "Tracing",
+            description: "AviaryClient's requests are spans of swift-distributed-tracing."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -43,6 +55,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     ],
     targets: [
         .target(name: "AviaryWire", dependencies: [nioCore], swiftSettings: strict),
@@ -64,6 +78,20 @@ let package = Package(
             name: "AviarySimulation",
             dependencies: [
                 "AviaryStorage", "AviaryCore", "Zab", "AviaryWire", nioCore, deque,
+            ], swiftSettings: strict),
+        .target(
+            name: "AviaryClient",
+            dependencies: [
+                "AviaryWire", nioCore, nioPosix, deque, logging, crypto,
+                .product(
+                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])),
+                .product(
+                    name: "Metrics", package: "swift-metrics",
+                    condition: .when(traits: ["Metrics"])),
+                .product(
+                    name: "Tracing", package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Tracing"])),
             ], swiftSettings: strict),
         .executableTarget(
             name: "aviary",
@@ -112,6 +140,11 @@ let package = Package(
                 "CAllocationCounter", nioCore, nioPosix, logging,
             ], swiftSettings: relaxed),
         .testTarget(
+            name: "AviaryClientTests",
+            dependencies: [
+                "AviaryClient", "AviaryServer", "AviaryWire", deque, nioCore, nioPosix, logging,
+            ], swiftSettings: relaxed),
+        .testTarget(
             name: "AviarySimulationTests", dependencies: ["AviarySimulation"],
             exclude: ["Scenarios"],
             swiftSettings: relaxed),
@@ -119,6 +152,12 @@ let package = Package(
             name: "AviaryFuzzingTests", dependencies: ["AviaryFuzzing"], swiftSettings: relaxed),
     ]
 )
+
+// The plugin is for those who make the documentation; nobody else has to fetch it.
+if Context.environment["AVIARY_DOCS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}
 
 // Set by Scripts/fuzz: our own code is built so that libFuzzer sees what an input reaches.
 if Context.environment["AVIARY_FUZZING"] != nil {

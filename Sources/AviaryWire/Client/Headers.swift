@@ -48,4 +48,5 @@ package struct ReplyHeader: WireRecord, Hashable {
 package enum SpecialXid {
     package static let notification: Int32 = -1
     package static let ping: Int32 = -2
+    package static let auth: Int32 = -4
 }

@@ -60,6 +60,10 @@ package struct MultiRequest: WireRecord, Hashable {
 
     package var operations: [Operation]
 
+    package init(operations: [Operation]) {
+        self.operations = operations
+    }
+
     /// - Throws: also for a list that mixes reads and writes, and for one with no end.
     package init(from reader: inout JuteReader) throws(WireError) {
         operations = []

@@ -20,6 +20,10 @@ package struct ReadRequest: ~Escapable {
 package struct PathRequest: WireRecord, Hashable {
     package var path: ByteString?
 
+    package init(path: ByteString?) {
+        self.path = path
+    }
+
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readString()
     }
@@ -36,6 +40,14 @@ package struct CreateRequest: WireRecord, Hashable {
     package var acl: [ACL]?
     package var flags: Int32
     package var ttlMilliseconds: Int64?
+
+    package init(path: Path, data: [UInt8]?, acl: [ACL]?, flags: Int32, ttlMilliseconds: Int64?) {
+        self.path = path
+        self.data = data
+        self.acl = acl
+        self.flags = flags
+        self.ttlMilliseconds = ttlMilliseconds
+    }
 
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readPath()
@@ -64,6 +76,11 @@ package struct VersionRequest: WireRecord, Hashable {
     /// -1 matches any version.
     package var version: Int32
 
+    package init(path: Path, version: Int32) {
+        self.path = path
+        self.version = version
+    }
+
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readPath()
         version = try reader.readInt()
@@ -79,6 +96,12 @@ package struct SetDataRequest: WireRecord, Hashable {
     package var path: Path
     package var data: [UInt8]?
     package var version: Int32
+
+    package init(path: Path, data: [UInt8]?, version: Int32) {
+        self.path = path
+        self.data = data
+        self.version = version
+    }
 
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readPath()
@@ -98,6 +121,12 @@ package struct SetACLRequest: WireRecord, Hashable {
     package var acl: [ACL]?
     package var version: Int32
 
+    package init(path: Path, acl: [ACL]?, version: Int32) {
+        self.path = path
+        self.acl = acl
+        self.version = version
+    }
+
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readPath()
         acl = try ACL.readList(from: &reader)
@@ -116,6 +145,12 @@ package struct AuthPacket: WireRecord, Hashable {
     package var type: Int32
     package var scheme: ByteString?
     package var auth: [UInt8]?
+
+    package init(scheme: ByteString, auth: [UInt8]) {
+        self.type = 0
+        self.scheme = scheme
+        self.auth = auth
+    }
 
     package init(from reader: inout JuteReader) throws(WireError) {
         type = try reader.readInt()
@@ -137,6 +172,15 @@ package struct ReconfigRequest: WireRecord, Hashable {
     package var newMembers: ByteString?
     /// -1, or the version of the configuration that the change is meant for.
     package var currentConfigID: Int64
+
+    package init(
+        joining: ByteString?, leaving: ByteString?, members: ByteString?, currentConfigID: Int64
+    ) {
+        self.joiningServers = joining
+        self.leavingServers = leaving
+        self.newMembers = members
+        self.currentConfigID = currentConfigID
+    }
 
     package init(from reader: inout JuteReader) throws(WireError) {
         joiningServers = try reader.readString()

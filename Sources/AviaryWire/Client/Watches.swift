@@ -5,6 +5,11 @@ package struct SetWatchesRequest: WireRecord, Hashable {
     package struct Persistent: Hashable, Sendable {
         package var plain: [Path]
         package var recursive: [Path]
+
+        package init(plain: [Path], recursive: [Path]) {
+            self.plain = plain
+            self.recursive = recursive
+        }
     }
 
     package var relativeZxid: Zxid
@@ -12,6 +17,16 @@ package struct SetWatchesRequest: WireRecord, Hashable {
     package var exist: [Path]
     package var child: [Path]
     package var persistent: Persistent?
+
+    package init(
+        relativeZxid: Zxid, data: [Path], exist: [Path], child: [Path], persistent: Persistent?
+    ) {
+        self.relativeZxid = relativeZxid
+        self.data = data
+        self.exist = exist
+        self.child = child
+        self.persistent = persistent
+    }
 
     package init(from reader: inout JuteReader) throws(WireError) {
         relativeZxid = Zxid(try reader.readLong())
@@ -47,6 +62,11 @@ package struct WatchRequest: WireRecord, Hashable {
     package var path: Path
     package var type: Int32
 
+    package init(path: Path, type: Int32) {
+        self.path = path
+        self.type = type
+    }
+
     package init(from reader: inout JuteReader) throws(WireError) {
         path = try reader.readPath()
         type = try reader.readInt()
@@ -55,6 +75,31 @@ package struct WatchRequest: WireRecord, Hashable {
     package func write(to buffer: inout ByteBuffer) {
         buffer.writeJute(path)
         buffer.writeInteger(type)
+    }
+}
+
+/// A notification's body. The state is always 3 (connected).
+package struct WatcherEvent: WireRecord, Hashable {
+    package var type: Int32
+    package var state: Int32
+    package var path: Path
+
+    package init(type: WatchEventType, path: Path) {
+        self.type = type.rawValue
+        self.state = 3
+        self.path = path
+    }
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        type = try reader.readInt()
+        state = try reader.readInt()
+        path = try reader.readPath()
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        buffer.writeInteger(type)
+        buffer.writeInteger(state)
+        buffer.writeJute(path)
     }
 }
 

@@ -1,45 +1,48 @@
 package import NIOCore
 
-package struct Permissions: OptionSet, Hashable, Sendable {
-    package let rawValue: Int32
+/// What an ACL entry allows.
+public struct Permissions: OptionSet, Hashable, Sendable {
+    public let rawValue: Int32
 
-    package init(rawValue: Int32) {
+    public init(rawValue: Int32) {
         self.rawValue = rawValue
     }
 
-    package static let read = Permissions(rawValue: 1)
-    package static let write = Permissions(rawValue: 2)
-    package static let create = Permissions(rawValue: 4)
-    package static let delete = Permissions(rawValue: 8)
-    package static let admin = Permissions(rawValue: 16)
-    package static let all = Permissions(rawValue: 31)
+    public static let read = Permissions(rawValue: 1)
+    public static let write = Permissions(rawValue: 2)
+    public static let create = Permissions(rawValue: 4)
+    public static let delete = Permissions(rawValue: 8)
+    public static let admin = Permissions(rawValue: 16)
+    public static let all = Permissions(rawValue: 31)
 }
 
 /// An identity: of a connection, or one that an ACL entry names.
-package struct Identity: Hashable, Sendable {
-    package var scheme: ByteString
-    package var id: ByteString
+public struct Identity: Hashable, Sendable {
+    public var scheme: ByteString
+    public var id: ByteString
 
-    package init(scheme: ByteString, id: ByteString) {
+    public init(scheme: ByteString, id: ByteString) {
         self.scheme = scheme
         self.id = id
     }
 }
 
 /// One entry of a node's access control list.
-package struct ACL: WireRecord, Hashable {
+public struct ACL: WireRecord, Hashable, Sendable {
     /// Stored and returned as they came: bits outside `all` mean nothing.
-    package var permissions: Permissions
-    package var identity: Identity
+    public var permissions: Permissions
+    public var identity: Identity
 
-    package init(_ permissions: Permissions, _ scheme: ByteString, _ id: ByteString) {
+    public init(_ permissions: Permissions, _ scheme: ByteString, _ id: ByteString) {
         self.permissions = permissions
         self.identity = Identity(scheme: scheme, id: id)
     }
 
-    package static let openToAll = [ACL(.all, "world", "anyone")]
+    public static let openToAll = [ACL(.all, "world", "anyone")]
+    /// Everything, for whoever creates the node: for clients that have authenticated.
+    public static let creatorOnly = [ACL(.all, "auth", "")]
     /// The ACL of `/zookeeper/config`.
-    package static let readableByAll = [ACL(.read, "world", "anyone")]
+    public static let readableByAll = [ACL(.read, "world", "anyone")]
 
     package init(from reader: inout JuteReader) throws(WireError) {
         permissions = Permissions(rawValue: try reader.readInt())

@@ -1,18 +1,18 @@
 /// A string as ZooKeeper compares it: by its UTF-8 bytes, not by Unicode equivalence.
-package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
+public struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
     CustomStringConvertible
 {
-    package let bytes: [UInt8]
+    public let bytes: [UInt8]
 
-    package init(_ bytes: [UInt8]) {
+    public init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    package init(stringLiteral value: String) {
+    public init(stringLiteral value: String) {
         self.bytes = [UInt8](value.utf8)
     }
 
-    package init(_ string: some StringProtocol) {
+    public init(_ string: some StringProtocol) {
         self.bytes = [UInt8](string.utf8)
     }
 
@@ -25,11 +25,11 @@ package struct ByteString: Hashable, Comparable, Sendable, ExpressibleByStringLi
         }
     }
 
-    package var isEmpty: Bool { bytes.isEmpty }
+    public var isEmpty: Bool { bytes.isEmpty }
 
-    package var description: String { String(decoding: bytes, as: UTF8.self) }
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
 
-    package static func < (left: ByteString, right: ByteString) -> Bool {
+    public static func < (left: ByteString, right: ByteString) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }
 }

@@ -1,7 +1,7 @@
 /// The flags of a create request.
 ///
 /// Source: org.apache.zookeeper.CreateMode, 3.9.5.
-package enum CreateMode: Int32, Sendable, CaseIterable {
+public enum CreateMode: Int32, Sendable, CaseIterable {
     case persistent = 0
     case ephemeral = 1
     case persistentSequential = 2
@@ -10,9 +10,9 @@ package enum CreateMode: Int32, Sendable, CaseIterable {
     case persistentWithTTL = 5
     case persistentSequentialWithTTL = 6
 
-    package var isEphemeral: Bool { self == .ephemeral || self == .ephemeralSequential }
-    package var isTTL: Bool { self == .persistentWithTTL || self == .persistentSequentialWithTTL }
-    package var isSequential: Bool {
+    public var isEphemeral: Bool { self == .ephemeral || self == .ephemeralSequential }
+    public var isTTL: Bool { self == .persistentWithTTL || self == .persistentSequentialWithTTL }
+    public var isSequential: Bool {
         switch self {
         case .persistentSequential, .ephemeralSequential, .persistentSequentialWithTTL: true
         case .persistent, .ephemeral, .container, .persistentWithTTL: false

@@ -1,22 +1,26 @@
 /// A znode's path as its UTF-8 bytes: equal only where the bytes are.
-package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
+public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpolation,
     CustomStringConvertible
 {
-    package let bytes: [UInt8]
+    public let bytes: [UInt8]
 
-    package init(_ bytes: [UInt8]) {
+    public init(_ bytes: [UInt8]) {
         self.bytes = bytes
     }
 
-    package init(stringLiteral value: String) {
+    public init(stringLiteral value: String) {
         self.bytes = [UInt8](value.utf8)
     }
 
-    package static let root: Path = "/"
+    public init(_ string: some StringProtocol) {
+        self.bytes = [UInt8](string.utf8)
+    }
 
-    package var description: String { String(decoding: bytes, as: UTF8.self) }
+    public static let root: Path = "/"
 
-    package static func < (left: Path, right: Path) -> Bool {
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    public static func < (left: Path, right: Path) -> Bool {
         left.bytes.lexicographicallyPrecedes(right.bytes)
     }
 
@@ -26,7 +30,8 @@ package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
         bytes.lastIndex(of: UInt8(ascii: "/"))
     }
 
-    package var parent: Path? {
+    /// Nil if there is no slash; the root is its own parent.
+    public var parent: Path? {
         guard let length = parentLength else { return nil }
         return length == 0 ? .root : Path([UInt8](bytes[..<length]))
     }
@@ -35,6 +40,9 @@ package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
     package var name: ArraySlice<UInt8> {
         bytes[((parentLength ?? -1) + 1)...]
     }
+
+    /// What follows the last slash, as text.
+    public var lastComponent: String { String(decoding: name, as: UTF8.self) }
 
     /// The name of the node below the root that this path leads through.
     package var topName: ArraySlice<UInt8> {
@@ -48,12 +56,22 @@ package struct Path: Hashable, Comparable, Sendable, ExpressibleByStringLiteral,
         return Path(path)
     }
 
+    /// The path of a node below this one. The name is not checked.
+    public func child(_ name: String) -> Path {
+        child(name.utf8)
+    }
+
+    /// The path of a node below the parent. The name is not checked.
+    public static func / (parent: Path, name: String) -> Path {
+        parent.child(name.utf8)
+    }
+
     package var containsNull: Bool { bytes.contains(0) }
 
     /// Whether this is a path that may be created.
     ///
     /// Source: PathUtils.validatePath, ZooKeeper 3.9.5.
-    package var isValid: Bool {
+    public var isValid: Bool {
         guard bytes.first == UInt8(ascii: "/") else { return false }
         if bytes.count == 1 { return true }
         guard bytes.last != UInt8(ascii: "/") else { return false }

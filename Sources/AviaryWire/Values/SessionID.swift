@@ -1,13 +1,13 @@
 /// A session's number, unique in the ensemble: the server's id in the top byte, then time, then a
 /// counter.
-package struct SessionID: Hashable, Comparable, Sendable, CustomStringConvertible {
-    package var rawValue: Int64
+public struct SessionID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public var rawValue: Int64
 
-    package init(_ rawValue: Int64) {
+    public init(_ rawValue: Int64) {
         self.rawValue = rawValue
     }
 
-    package static let none = SessionID(0)
+    public static let none = SessionID(0)
 
     /// The first id that a server gives out after it starts; each next one is one more.
     ///
@@ -17,11 +17,11 @@ package struct SessionID: Hashable, Comparable, Sendable, CustomStringConvertibl
         return SessionID(Int64(bitPattern: time | UInt64(server) << 56))
     }
 
-    package static func < (left: SessionID, right: SessionID) -> Bool {
+    public static func < (left: SessionID, right: SessionID) -> Bool {
         left.rawValue < right.rawValue
     }
 
-    package var description: String { "0x" + String(UInt64(bitPattern: rawValue), radix: 16) }
+    public var description: String { "0x" + String(UInt64(bitPattern: rawValue), radix: 16) }
 
     /// The 16 bytes that let a client reattach. They follow from the id, so that any server of an
     /// ensemble can check them; they guard against mistakes, not against attackers.

@@ -1,21 +1,21 @@
 package import NIOCore
 
 /// What a client sees of a node besides its data: 68 bytes on the wire.
-package struct Stat: WireRecord, Hashable {
-    package var czxid: Zxid = .zero
-    package var mzxid: Zxid = .zero
+public struct Stat: WireRecord, Hashable, Sendable {
+    public var czxid: Zxid = .zero
+    public var mzxid: Zxid = .zero
     /// Milliseconds since 1970, the leader's clock.
-    package var ctime: Int64 = 0
-    package var mtime: Int64 = 0
-    package var version: Int32 = 0
-    package var cversion: Int32 = 0
-    package var aversion: Int32 = 0
-    package var ephemeralOwner: Int64 = 0
-    package var dataLength: Int32 = 0
-    package var numChildren: Int32 = 0
-    package var pzxid: Zxid = .zero
+    public var ctime: Int64 = 0
+    public var mtime: Int64 = 0
+    public var version: Int32 = 0
+    public var cversion: Int32 = 0
+    public var aversion: Int32 = 0
+    public var ephemeralOwner: Int64 = 0
+    public var dataLength: Int32 = 0
+    public var numChildren: Int32 = 0
+    public var pzxid: Zxid = .zero
 
-    package init() {}
+    public init() {}
 
     package init(from reader: inout JuteReader) throws(WireError) {
         czxid = Zxid(try reader.readLong())

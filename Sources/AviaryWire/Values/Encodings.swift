@@ -1,5 +1,3 @@
-package import AviaryWire
-
 /// RFC 4648, section 4, with padding.
 package enum Base64 {
     private static let alphabet = [UInt8](

@@ -1,0 +1,6 @@
+#if ServiceLifecycle
+    public import ServiceLifecycle
+
+    /// In a `ServiceGroup`, a graceful shutdown cancels or closes the session as any other service.
+    extension ZooKeeper: Service {}
+#endif
