@@ -31,6 +31,7 @@ let lifecycle = Target.Dependency.product(
 let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
     name: "aviary",
@@ -38,6 +39,7 @@ let package = Package(
     products: [
         .executable(name: "aviary", targets: ["aviary"]),
         .library(name: "AviaryClient", targets: ["AviaryClient"]),
+        .library(name: "AviaryTesting", targets: ["AviaryTesting"]),
     ],
     traits: [
         .trait(
@@ -55,6 +57,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     ],
@@ -97,8 +100,12 @@ let package = Package(
             name: "aviary",
             dependencies: [
                 "AviaryServer", "AviarySimulation", "AviaryStorage", "AviaryCore", "AviaryWire",
-                arguments, logging, lifecycle,
+                "AviaryClient", arguments, histogram, logging, lifecycle, signals,
             ], swiftSettings: strict),
+        // Servers for the tests of those who use Aviary.
+        .target(
+            name: "AviaryTesting",
+            dependencies: ["AviaryServer", "AviaryWire", logging], swiftSettings: strict),
 
         // gzip for snapshots; its header comes with what Swift itself needs on Linux.
         .systemLibrary(
@@ -144,6 +151,9 @@ let package = Package(
             dependencies: [
                 "AviaryClient", "AviaryServer", "AviaryWire", deque, nioCore, nioPosix, logging,
             ], swiftSettings: relaxed),
+        .testTarget(
+            name: "AviaryTestingTests", dependencies: ["AviaryTesting", "AviaryClient"],
+            swiftSettings: relaxed),
         .testTarget(
             name: "AviarySimulationTests", dependencies: ["AviarySimulation"],
             exclude: ["Scenarios"],

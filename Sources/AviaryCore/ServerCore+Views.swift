@@ -27,6 +27,8 @@ extension ServerCore {
 
     package var sessionCount: Int { sessions.count }
 
+    package func hasSession(_ id: SessionID) -> Bool { sessions[id] != nil }
+
     /// The sessions due at each time, in order; times are monotonic milliseconds.
     package var sessionDueTimes: [(at: Int64, sessions: [SessionID])] { sessions.dueTimes }
 

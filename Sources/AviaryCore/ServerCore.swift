@@ -13,6 +13,8 @@ package struct ServerCore: ~Copyable, Sendable {
     package internal(set) var watches: WatchTable
     var connections = ConnectionTable()
     var sessions: SessionTracker
+    /// Sessions that cannot go on here for now: what a test asks for, to cut a client off.
+    package var barred: Set<SessionID> = []
     var outstanding: OutstandingChanges
     let access: AccessControl
     let authentication: Authentication

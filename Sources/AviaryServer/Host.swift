@@ -175,6 +175,17 @@ final class Host: Sendable {
         disk.resetStatistics()
     }
 
+    /// Breaks all client connections, without a word.
+    func resetConnections() async {
+        for (loop, clients) in zip(loops, clients) {
+            do {
+                try await loop.submit { clients.value.resetAll() }.get()
+            } catch {
+                logger.debug("resetting connections failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
     // MARK: Effects
 
     /// What is left to do after the lock is let go.
@@ -315,6 +326,11 @@ final class LoopClients {
     subscript(id: ConnectionID) -> ClientConnectionHandler? { handlers[id] }
 
     func add(_ handler: ClientConnectionHandler, at id: ConnectionID) { handlers[id] = handler }
+
+    /// Each takes itself out as its channel closes.
+    func resetAll() {
+        for handler in Array(handlers.values) { handler.reset() }
+    }
 
     func remove(_ id: ConnectionID) {
         handlers[id] = nil

@@ -12,7 +12,7 @@ package struct Server: Sendable {
     package let port: Int
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
-    private let host: Host
+    let host: Host
     private let disk: DiskThreads
     private let logger: Logger
 

@@ -23,13 +23,15 @@ struct Aviary: AsyncParsableCommand {
                   Look inside with ZooKeeper's own shell.
               aviary backup --data-dir aviary-data /backup/today
                   Copy a server's state, also while it runs.
+              aviary bench zk1:2181,zk2:2181,zk3:2181 --workload set
+                  Measure how many writes any ZooKeeper ensemble takes.
 
-            The other commands work on a server's files; docs/tools.md shows what they print.
+            docs/tools.md shows what the commands print that work on a server's files.
             """,
         version: "aviary \(AviaryVersion.number)",
         subcommands: [
             ServerCommand.self, LogCommand.self, SnapshotCommand.self, DataCommand.self,
-            BackupCommand.self, RestoreCommand.self, SimulateCommand.self,
+            BackupCommand.self, RestoreCommand.self, SimulateCommand.self, BenchCommand.self,
         ])
 
     /// As the library's, but for the status of wrong use: 2, as for any value that cannot be used.

@@ -26,7 +26,7 @@ extension ServerCore {
         }
     }
 
-    var servesClients: Bool {
+    package var servesClients: Bool {
         isReadOnly || peer.role == .leading ? settings.leaderServes : peer.role != .looking
     }
 

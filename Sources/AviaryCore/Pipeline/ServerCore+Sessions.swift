@@ -1,4 +1,4 @@
-import AviaryWire
+package import AviaryWire
 import DequeModule
 import NIOCore
 import Zab
@@ -78,6 +78,10 @@ extension ServerCore {
     ) {
         let id = request.session
         statistics.revalidations += 1
+        if barred.contains(id) {
+            close(slot, into: &effects)
+            return
+        }
         let isKnown = sessions[id].map { !$0.isClosing } ?? false
         if isReadOnly && !isKnown {
             // Whether the session lives, the leader would have to say.
@@ -230,16 +234,36 @@ extension ServerCore {
 
     /// Closes the sessions whose time is up.
     mutating func expireSessions(at now: Now, into effects: inout StepEffects) {
-        for id in sessions.expired(at: now) {
-            if sessions[id]?.isLocal == true {
-                statistics.sessionsExpired += 1
-                sessionEnded(id, into: &effects)
-                continue
-            }
-            guard isLeading else { continue }
-            statistics.sessionsExpired += 1
+        for id in sessions.expired(at: now) { expire(id, at: now, into: &effects) }
+    }
+
+    /// Ends a session as if its time were up.
+    ///
+    /// - Returns: false if there is no such session, or it is not for this server to end it: only a
+    ///   leader ends sessions that all servers know.
+    @discardableResult
+    package mutating func expire(
+        _ id: SessionID, at now: Now, into effects: inout StepEffects
+    ) -> Bool {
+        guard let session = sessions[id], !session.isClosing, session.isLocal || isLeading
+        else { return false }
+        statistics.sessionsExpired += 1
+        if session.isLocal {
+            sessionEnded(id, into: &effects)
+        } else {
             proposeClose(of: id, xid: 0, for: nil, at: now, into: &effects)
         }
+        return true
+    }
+
+    /// Closes the connection that a session has here. The session lives on until it times out.
+    ///
+    /// - Returns: whether there was one.
+    package mutating func cutOff(_ id: SessionID, into effects: inout StepEffects) -> Bool {
+        guard let connection = sessions[id]?.connection, connections.contains(connection)
+        else { return false }
+        close(connection.slot, into: &effects)
+        return true
     }
 
     /// Nothing of the session is taken any more; its end comes with the commit.

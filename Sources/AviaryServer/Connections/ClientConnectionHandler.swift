@@ -1,5 +1,6 @@
 import AviaryCore
 import AviaryWire
+import Glibc
 import NIOCore
 
 /// One client's socket: bytes in, bytes out. What they mean is the core's to say.
@@ -179,6 +180,18 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         }
         // This may end at once, and the connection with it.
         channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    /// On the loop: ends the connection without a farewell, as a machine that fails does. What was
+    /// written and not sent is lost.
+    func reset() {
+        guard let channel = context?.channel else { return }
+        isClosing = true
+        guard let options = channel as? any SocketOptionProvider else {
+            return channel.close(promise: nil)
+        }
+        options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+            .whenComplete { _ in channel.close(promise: nil) }
     }
 
     private var closeLimit: Scheduled<Void>?

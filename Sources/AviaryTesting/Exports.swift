@@ -1,0 +1,2 @@
+// Session numbers, and what goes with them.
+@_exported public import AviaryWire
