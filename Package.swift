@@ -99,8 +99,8 @@ let package = Package(
         .executableTarget(
             name: "aviary",
             dependencies: [
-                "AviaryServer", "AviarySimulation", "AviaryStorage", "AviaryCore", "AviaryWire",
-                "AviaryClient", arguments, histogram, logging, lifecycle, signals,
+                "AviaryClient", "AviaryServer", "AviarySimulation", "AviaryStorage", "AviaryCore",
+                "AviaryWire", arguments, histogram, logging, lifecycle, nioCore, nioPosix, signals,
             ], swiftSettings: strict),
         // Servers for the tests of those who use Aviary.
         .target(

@@ -19,8 +19,8 @@ struct Aviary: AsyncParsableCommand {
                   Serve as the file says.
               aviary server zoo.cfg --log-level debug
                   The same, with a line for each connection.
-              zkCli.sh -server 127.0.0.1:2181
-                  Look inside with ZooKeeper's own shell.
+              aviary shell -server 127.0.0.1:2181
+                  Look inside; so does ZooKeeper's own zkCli.sh.
               aviary backup --data-dir aviary-data /backup/today
                   Copy a server's state, also while it runs.
               aviary bench zk1:2181,zk2:2181,zk3:2181 --workload set
@@ -30,8 +30,9 @@ struct Aviary: AsyncParsableCommand {
             """,
         version: "aviary \(AviaryVersion.number)",
         subcommands: [
-            ServerCommand.self, LogCommand.self, SnapshotCommand.self, DataCommand.self,
-            BackupCommand.self, RestoreCommand.self, SimulateCommand.self, BenchCommand.self,
+            ServerCommand.self, ShellCommand.self, CShellCommand.self, BenchCommand.self,
+            LogCommand.self, SnapshotCommand.self, DataCommand.self, BackupCommand.self,
+            RestoreCommand.self, SimulateCommand.self,
         ])
 
     /// As the library's, but for the status of wrong use: 2, as for any value that cannot be used.

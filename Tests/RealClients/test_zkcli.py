@@ -734,9 +734,9 @@ ONE_SHOTS = (
 class Zkcli:
     """The shell without a terminal, with stdout and stderr apart."""
 
-    def __init__(self, hosts):
+    def __init__(self, hosts, command=JAVA):
         self.process = subprocess.Popen(
-            [*JAVA, '-server', hosts], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [*command, '-server', hosts], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=ENVIRONMENT)
         self.markers = itertools.count()
         self.text = {'stdout': '', 'stderr': ''}
@@ -841,12 +841,12 @@ def commands(text):
             yield line, pattern
 
 
-def play(server, script):
+def play(server, script, command=JAVA):
     """Runs the sections, and returns for each its lines, and the shell's exit code."""
     members = server.directory / 'members'
     members.write_text(''.join(f'server.{number}=127.0.0.1:288{number}:388{number};218{number}\n'
                                for number in (1, 2, 3)))
-    shell = Zkcli(server.hosts)
+    shell = Zkcli(server.hosts, command)
     mask = Mask(server.port)
     transcript = {}
     try:
@@ -863,10 +863,10 @@ def play(server, script):
     return transcript
 
 
-def shoot(server, words):
+def shoot(server, words, command=JAVA):
     """Runs one command on the command line."""
     arguments = [word.replace('HOST', server.hosts) for word in words]
-    run = subprocess.run([*JAVA, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+    run = subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
                          text=True, errors='replace', timeout=LONGEST_COMMAND_SECONDS,
                          env=ENVIRONMENT)
     printed = Mask(server.port).prefixed(words[-1], run.stdout, run.stderr)

@@ -18,6 +18,12 @@ final class Output {
         endLine()
     }
 
+    /// The bytes as they are, and the end of a line.
+    func line(_ bytes: [UInt8]) {
+        pending.append(contentsOf: bytes)
+        endLine()
+    }
+
     /// One JSON value on a line of its own.
     func json(_ write: (inout JSONWriter) -> Void) {
         var writer = JSONWriter()
