@@ -102,6 +102,9 @@ let package = Package(
                 "AviaryClient", "AviaryServer", "AviarySimulation", "AviaryStorage", "AviaryCore",
                 "AviaryWire", arguments, histogram, logging, lifecycle, nioCore, nioPosix, signals,
             ], swiftSettings: strict),
+        .executableTarget(
+            name: "Presence", dependencies: ["AviaryClient"], path: "Examples/Presence",
+            swiftSettings: relaxed),
         // Servers for the tests of those who use Aviary.
         .target(
             name: "AviaryTesting",

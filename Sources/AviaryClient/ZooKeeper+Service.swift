@@ -1,6 +1,6 @@
 #if ServiceLifecycle
     public import ServiceLifecycle
 
-    /// In a `ServiceGroup`, a graceful shutdown cancels or closes the session as any other service.
+    /// In a `ServiceGroup`, a graceful shutdown closes the session.
     extension ZooKeeper: Service {}
 #endif

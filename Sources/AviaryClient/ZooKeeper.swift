@@ -4,6 +4,10 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
+#if ServiceLifecycle
+    import ServiceLifecycle
+#endif
+
 /// One session with a ZooKeeper ensemble, and what is asked in it.
 ///
 /// It is made idle: ``run()`` connects it and keeps it connected, or ``withSession(_:configuration:logger:_:)``
@@ -50,13 +54,22 @@ public final class ZooKeeper: Sendable {
 
     /// Connects, and keeps the session connected until it ends.
     ///
-    /// Returns when it was closed; cancelling the task closes it.
+    /// Returns when it was closed; cancelling the task closes it, as does a graceful shutdown where
+    /// the package's trait `ServiceLifecycle` is on.
     ///
     /// - Throws: `.sessionExpired` or `.authenticationFailed`, if that ended it.
     public func run() async throws(ClientError) {
         driver.start()
         await withTaskCancellationHandler {
-            await ended()
+            #if ServiceLifecycle
+                await withGracefulShutdownHandler {
+                    await ended()
+                } onGracefulShutdown: { [driver] in
+                    driver.close()
+                }
+            #else
+                await ended()
+            #endif
         } onCancel: {
             driver.close()
         }

@@ -9,9 +9,9 @@ struct Presence {
         let servers = CommandLine.arguments.dropFirst().first ?? "localhost:2181"
         let name = CommandLine.arguments.dropFirst(2).first ?? "somebody"
         try await ZooKeeper.withSession(servers) { zk in
-            do throws(ClientError) {
+            do {
                 try await zk.create("/presence", mode: .container)
-            } catch where error.refusal == .nodeExists {}
+            } catch let error as ClientError where error.refusal == .nodeExists {}
             // The watch first: so nobody comes unseen between the list and the events.
             let watch = try await zk.addWatch("/presence", mode: .persistentRecursive)
             try await zk.create("/presence" / name, mode: .ephemeral)
