@@ -152,7 +152,8 @@ let package = Package(
         .testTarget(
             name: "AviaryClientTests",
             dependencies: [
-                "AviaryClient", "AviaryServer", "AviaryWire", deque, nioCore, nioPosix, logging,
+                "AviaryClient", "AviaryServer", "AviaryCore", "AviaryWire", deque, nioCore,
+                nioPosix, logging,
             ], swiftSettings: relaxed),
         .testTarget(
             name: "AviaryTestingTests", dependencies: ["AviaryTesting", "AviaryClient"],

@@ -37,6 +37,22 @@ struct ClientSessionTests {
         #expect(bench.session.lastZxid == Zxid(5))
     }
 
+    @Test func `a reply out of order breaks the connection, and everybody who waits is told`()
+        throws
+    {
+        var bench = try SessionBench()
+        bench.connect()
+        _ = bench.submit(.getData("/a", watch: false), 7)
+        _ = bench.submit(.delete(VersionRequest(path: "/b", version: -1)), 8)
+        _ = bench.sentFrames()
+        #expect(
+            bench.reply(2) == [
+                .disconnect(attempt: 1), .enter(.suspended),
+                .fail(7, .connectionLost, .notDone, detail: nil),
+                .fail(8, .connectionLost, .unknown, detail: nil),
+            ])
+    }
+
     @Test func `a silent session is kept by pings at a third of the timeout`() throws {
         var bench = try SessionBench()
         bench.connect()

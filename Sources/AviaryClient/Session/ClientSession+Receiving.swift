@@ -51,10 +51,12 @@ extension ClientSession {
     private mutating func receiveReply(
         _ header: ReplyHeader, _ body: Range<Int>, _ reader: inout JuteReader, at now: NIODeadline
     ) throws(WireError) {
-        guard let request = sent.popFirst(), request.xid == header.xid else {
-            // Replies come in the order of requests: somebody has lost count.
+        // It stays among those that fail if somebody has lost count: replies come in the order of
+        // requests.
+        guard let request = sent.first, request.xid == header.xid else {
             throw .unknownType(header.xid)
         }
+        sent.removeFirst()
         if header.zxid > lastZxid { lastZxid = header.zxid }
         switch request.purpose {
         case .request: answer(request, header, body, at: now)
