@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Ports of the loopback interface on which nobody listens.
 ///
@@ -7,13 +8,17 @@ import Glibc
 enum FreePorts {
     private static let range = 10_000..<32_768
     private static let mostAttempts = 10_000
+    /// Those of this process, each given once: tests run side by side, and between the look at a port
+    /// and the server that opens it another might get it too.
+    private static let given = Mutex<Set<Int>>([])
 
     /// As many ports as asked for, all different.
     static func find(_ count: Int) throws(TestingError) -> [Int] {
         var ports: Set<Int> = []
         for _ in 0..<mostAttempts where ports.count < count {
             let port = Int.random(in: range)
-            if !ports.contains(port), canListen(port) { ports.insert(port) }
+            let isNew = given.withLock { $0.insert(port).inserted }
+            if isNew, canListen(port) { ports.insert(port) }
         }
         guard ports.count == count else {
             throw TestingError(

@@ -69,6 +69,11 @@ public struct ACL: WireRecord, Hashable, Sendable {
 
     /// Nil for a null list.
     package static func readList(from reader: inout JuteReader) throws(WireError) -> [ACL]? {
+        // Nearly every node has this one, which is not made anew for each.
+        if startsWithOpenToAll(reader) {
+            try reader.skip(openToAllBytes.count)
+            return openToAll
+        }
         guard let count = try reader.readCount(elementSize: minimumByteCount) else { return nil }
         var list: [ACL] = []
         list.reserveCapacity(count)
@@ -77,6 +82,24 @@ public struct ACL: WireRecord, Hashable, Sendable {
     }
 
     package static func writeList(_ list: [ACL], to buffer: inout ByteBuffer) {
-        buffer.writeVector(list) { $1.write(to: &$0) }
+        if list == openToAll {
+            buffer.writeBytes(openToAllBytes)
+        } else {
+            buffer.writeVector(list) { $1.write(to: &$0) }
+        }
+    }
+
+    /// `openToAll` as it is on the wire.
+    private static let openToAllBytes: [UInt8] = {
+        var buffer = ByteBuffer()
+        buffer.writeVector(openToAll) { $1.write(to: &$0) }
+        return Array(buffer.readableBytesView)
+    }()
+
+    private static func startsWithOpenToAll(_ reader: borrowing JuteReader) -> Bool {
+        let expected = openToAllBytes
+        guard reader.remaining >= expected.count else { return false }
+        let found = reader.span(reader.position..<reader.position + expected.count)
+        return unsafe found.withUnsafeBytes { unsafe $0.elementsEqual(expected) }
     }
 }
