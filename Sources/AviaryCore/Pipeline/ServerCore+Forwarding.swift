@@ -81,7 +81,8 @@ extension ServerCore {
         }
     }
 
-    private mutating func revalidated(
+    /// Tells a client that waits for it whether its session goes on.
+    mutating func revalidated(
         _ session: SessionID, _ isValid: Bool, for id: ConnectionID, at now: Now,
         into effects: inout StepEffects
     ) {

@@ -18,8 +18,7 @@ extension ServerCore {
             let isValid = sessions[session].map { !$0.isClosing && !$0.isLocal } ?? false
             if isValid {
                 hand(session, to: link, timeout, at: now, into: &effects)
-            } else if !isAnsweredAtOnce(session, at: now, into: &effects) {
-                awaitRefusal(of: session, over: link, at: now)
+            } else if !decideEnd(of: session, over: link, at: now, into: &effects) {
                 return
             }
             drive(

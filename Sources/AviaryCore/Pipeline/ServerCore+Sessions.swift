@@ -98,41 +98,41 @@ extension ServerCore {
             connections[slot].session = id
             connections[slot].phase = .establishing
             revalidate(id, on: slot, at: now, into: &effects)
-        } else if isAnsweredAtOnce(id, at: now, into: &effects) {
-            refuseSession(on: slot, reply: &reply, into: &effects)
         } else {
             connections[slot].session = id
             connections[slot].phase = .establishing
-            awaitRefusal(of: id, for: connections[slot].id, at: now)
+            let isDecided = decideEnd(
+                of: id, for: connections[slot].id, at: now, into: &effects)
+            if isDecided { refuseSession(on: slot, reply: &reply, into: &effects) }
         }
     }
 
     // MARK: Sessions that are no more
 
-    /// Whether a client can be told now that its session is no more. A leader cannot: it may be one
-    /// of the past, which lets sessions expire that live on under another. So it tells the client
-    /// when a quorum has taken the session's end, or, of a session that is not known, anything.
+    /// Sees to it that a client is told that its session is no more. A leader cannot say so by itself:
+    /// it may be one of the past, which lets sessions expire that live on under another. So it tells
+    /// the client when a quorum has taken the session's end, or, of a session that is not known,
+    /// anything.
     ///
     /// Deviation: ZooKeeper tells it at once (SessionTrackerImpl.touchSession,
     /// LearnerHandler's REVALIDATE, 3.9.5), and a client may hear of an expiry that never comes to
     /// be: its ephemeral nodes stay, for nobody.
-    mutating func isAnsweredAtOnce(
-        _ id: SessionID, at now: Now, into effects: inout StepEffects
+    ///
+    /// - Returns: whether it can be told now; else it is, once it is decided.
+    mutating func decideEnd(
+        of id: SessionID, for connection: ConnectionID? = nil, over link: LinkID? = nil,
+        at now: Now, into effects: inout StepEffects
     ) -> Bool {
         if sessions[id] == nil && voterCount > 1 {
             let nobody = Origin(session: id, identities: [], xid: 0, connection: nil)
             proposeError(.sessionExpired, .createSession, for: nobody, at: now, into: &effects)
         }
-        return inFlight.isEmpty
-    }
-
-    mutating func awaitRefusal(
-        of id: SessionID, for connection: ConnectionID? = nil, over link: LinkID? = nil, at now: Now
-    ) {
+        if inFlight.isEmpty { return true }
         inFlight.append(
             InFlight(
                 zxid: lastProposed, work: .refusal(of: id, over: link), request: .createSession,
                 xid: 0, connection: connection, arrivedAt: now.monotonicMilliseconds))
+        return false
     }
 
     mutating func completeRefusal(
@@ -142,14 +142,9 @@ extension ServerCore {
         if let link {
             drive(.answer(.revalidated(id, isValid: false), link), at: now, into: &effects)
         }
-        guard let connection, connections.contains(connection),
-            connections[connection.slot].phase == .establishing
-        else { return }
-        var reply = ByteBuffer()
-        swap(&reply, &connections[connection.slot].outbox)
-        refuseSession(on: connection.slot, reply: &reply, into: &effects)
-        swap(&reply, &connections[connection.slot].outbox)
-        list(connection.slot, in: &effects)
+        if let connection {
+            revalidated(id, false, for: connection, at: now, into: &effects)
+        }
     }
 
     mutating func refuseSession(
