@@ -25,6 +25,7 @@ package struct StepEffects: ~Copyable, Sendable {
         /// Learners are welcome from now on.
         case listen
         case sendToLearner(LeaderMessage, LinkID)
+        case sendToLearners(LeaderMessage, [LinkID])
         /// `snap` with this zxid, and then the tree.
         case sendSnapshot(Zxid, TreeSnapshot, LinkID)
         /// Answered by `QuorumPeer.Event.logRead`.

@@ -201,13 +201,11 @@ final class Host: Sendable {
     private func file(_ state: inout State, _ wakeUps: inout WakeUps) {
         if !state.effects.disk.isEmpty {
             if state.disk.isEmpty { wakeUps.showsDisk = true }
-            state.disk.append(contentsOf: state.effects.disk)
-            state.effects.disk.removeAllForReuse()
+            state.disk.takeAll(of: &state.effects.disk)
         }
         if !state.effects.peers.isEmpty {
             if state.peers.isEmpty { wakeUps.showsPeers = true }
-            state.peers.append(contentsOf: state.effects.peers)
-            state.effects.peers.removeAll(keepingCapacity: true)
+            state.peers.takeAll(of: &state.effects.peers)
         }
         for id in state.effects.clients where state.core.isListed(id) {
             let loop = Int(state.loops[Int(id.slot)])
@@ -265,7 +263,7 @@ final class Host: Sendable {
         var orders: [StepEffects.Disk] = []
         state.withLock { swap(&orders, &$0.disk) }
         let wasIdle = diskQueue.withLock { queue in
-            queue.orders.append(contentsOf: orders)
+            queue.orders.takeAll(of: &orders)
             let wasIdle = !queue.isThreadBusy
             queue.isThreadBusy = true
             return wasIdle
@@ -316,6 +314,18 @@ final class Host: Sendable {
             return scheduleTimer(now + Self.graceMilliseconds)
         }
         enter { core, effects, now in core.step(.deadlinePassed, at: now, into: &effects) }
+    }
+}
+
+extension Array {
+    /// Appends what another holds, and empties it. Into an empty one nothing is copied.
+    fileprivate mutating func takeAll(of other: inout [Element]) {
+        if isEmpty {
+            swap(&self, &other)
+        } else {
+            append(contentsOf: other)
+            other.removeAllForReuse()
+        }
     }
 }
 

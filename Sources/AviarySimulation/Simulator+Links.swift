@@ -14,6 +14,8 @@ extension Simulator {
         case .listen: listen(server)
         case .sendToLearner(let message, let link):
             if let wire = learner(link, of: server) { send(message, on: wire, of: server) }
+        case .sendToLearners(let message, let links):
+            for link in links { carryOut(.sendToLearner(message, link), of: server) }
         case .sendSnapshot(let zxid, let snapshot, let link):
             if let wire = learner(link, of: server) { send(snapshot, zxid, on: wire) }
         case .readLog(let start, let end, let link):

@@ -51,11 +51,12 @@ package struct TransactionLog<Files: FileSystem & ~Copyable>: ~Copyable {
     package mutating func append(zxid: Zxid, payload: RawSpan) {
         precondition(zxid > lastZxid, "transactions are logged in order")
         firstPending = firstPending ?? zxid
-        pending.reserveCapacity(minimumWritableBytes: payload.byteCount + LogFormat.frameByteCount)
-        pending.writeInteger(Adler32.checksum(payload))
-        pending.writeInteger(Int32(payload.byteCount))
-        pending.writeBytes(payload)
-        pending.writeInteger(LogFormat.terminator)
+        let checksum = Adler32.checksum(payload)
+        pending.writeFields(byteCount: payload.byteCount + LogFormat.frameByteCount) { fields in
+            fields.write(checksum)
+            fields.write(payload)
+            fields.write(LogFormat.terminator)
+        }
         lastZxid = zxid
     }
 

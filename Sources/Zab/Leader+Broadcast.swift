@@ -16,9 +16,11 @@ extension Leader {
         }
         lastProposed = proposal.zxid
         durable.append(proposal, into: &effects)
-        for index in handlers.indices
-        where handlers[index].isForwarded && !handlers[index].isObserver {
-            forward(proposal, to: index, at: now, into: &effects)
+        followers.update(from: handlers)
+        if followers.links.isEmpty { return }
+        effects.append(.sendToLearners(.proposal(proposal.zxid, proposal.bytes), followers.links))
+        for index in handlers.indices where !handlers[index].isObserver {
+            noteOwed(proposal.zxid, by: index, at: now)
         }
     }
 
@@ -27,9 +29,13 @@ extension Leader {
         into effects: inout [QuorumPeer.Effect]
     ) {
         send(.proposal(proposal.zxid, proposal.bytes), to: index, into: &effects)
+        noteOwed(proposal.zxid, by: index, at: now)
+    }
+
+    private mutating func noteOwed(_ zxid: Zxid, by index: Int, at now: Instant) {
         // What is committed before the learner serves, it does not acknowledge.
         if handlers[index].owed == nil, handlers[index].phase == .active {
-            handlers[index].owed = (proposal.zxid, now)
+            handlers[index].owed = (zxid, now)
         }
     }
 
@@ -100,14 +106,15 @@ extension Leader {
         precondition(first.epoch == end.epoch, "an epoch's proposals are committed in it")
         lastCommitted = end
         if count == 0 { return }
-        for index in handlers.indices where handlers[index].isForwarded {
-            guard handlers[index].isObserver else {
-                send(.commit(first, count: count), to: index, into: &effects)
-                continue
-            }
-            durable.history.forEach(after: Zxid(first.rawValue - 1), upTo: end) { proposal in
-                send(.inform(proposal.zxid, proposal.bytes), to: index, into: &effects)
-            }
+        followers.update(from: handlers)
+        if !followers.links.isEmpty {
+            effects.append(.sendToLearners(.commit(first, count: count), followers.links))
+        }
+        observers.update(from: handlers)
+        if observers.links.isEmpty { return }
+        durable.history.forEach(after: Zxid(first.rawValue - 1), upTo: end) { proposal in
+            let message = LeaderMessage.inform(proposal.zxid, proposal.bytes)
+            effects.append(.sendToLearners(message, observers.links))
         }
     }
 

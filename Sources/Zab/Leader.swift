@@ -26,6 +26,8 @@ struct Leader: Sendable {
     var stage: Stage
     /// By the time of their coming.
     var handlers: [LearnerHandler] = []
+    var followers = Audience(ofObservers: false)
+    var observers = Audience(ofObservers: true)
     /// The epoch to be, and at last the epoch.
     var epoch: Int64
     /// Where log and epoch stood when this server was elected.
@@ -121,6 +123,33 @@ struct Leader: Sendable {
         _ message: LeaderMessage, to index: Int, into effects: inout [QuorumPeer.Effect]
     ) {
         effects.append(.sendToLearner(message, handlers[index].link))
+    }
+
+    /// Those that are sent what is proposed and committed. Asked for with each proposal, and nearly
+    /// always the same, so the list is kept.
+    struct Audience: Sendable {
+        private let isOfObservers: Bool
+        private(set) var links: [LinkID] = []
+
+        init(ofObservers isOfObservers: Bool) {
+            self.isOfObservers = isOfObservers
+        }
+
+        mutating func update(from handlers: [LearnerHandler]) {
+            var count = 0
+            for handler in handlers where isMember(handler) {
+                guard count < links.count, links[count] == handler.link else {
+                    links = handlers.filter { isMember($0) }.map(\.link)
+                    return
+                }
+                count += 1
+            }
+            if count < links.count { links.removeLast(links.count - count) }
+        }
+
+        private func isMember(_ handler: LearnerHandler) -> Bool {
+            handler.isForwarded && handler.isObserver == isOfObservers
+        }
     }
 
     // MARK: Time

@@ -127,6 +127,8 @@ extension QuorumPeer {
         /// Learners are welcome from now on.
         case listen
         case sendToLearner(LeaderMessage, LinkID)
+        /// The same to several.
+        case sendToLearners(LeaderMessage, [LinkID])
         /// Send `snap` with this zxid and the tree as it is now.
         case sendSnapshot(Zxid, LinkID)
         case readLog(from: Zxid, through: Zxid, LinkID)

@@ -5,19 +5,29 @@ package import AviaryWire
 ///
 /// Source: QuorumPeer.run, ZooKeeper 3.9.5.
 package struct QuorumPeer: ~Copyable, Sendable {
-    /// What the member is doing; each case holds what matters only in it.
-    fileprivate enum Phase: ~Copyable, Sendable {
+    /// What the member is doing.
+    fileprivate enum Part: Hashable, Sendable {
         /// Left when the peer starts.
         case idle
         /// Left when the election is decided. Why the last leadership or following ended is in
         /// `lastResignation`.
         case looking
         /// Left when there is no quorum.
-        case leading(Leader)
+        case leading
         /// Left when the leader is lost.
-        case learning(Learner)
+        case learning
         /// Left for `looking` when the disk has done what it was told.
         case leaving
+    }
+
+    /// A part with what matters only in it. Not an enum, out of which and back into which a leader
+    /// would be moved with each event.
+    fileprivate struct Phase: ~Copyable, Sendable {
+        private(set) var part: Part
+        /// Nil unless it leads.
+        private(set) var leader: Leader?
+        /// Nil unless it learns.
+        private(set) var learner: Learner?
     }
 
     private let settings: QuorumSettings
@@ -27,7 +37,7 @@ package struct QuorumPeer: ~Copyable, Sendable {
     private var election: FastLeaderElection
     private var electionEffects: [FastLeaderElection.Effect] = []
     private var lastLink = LinkID(0)
-    fileprivate var phase = Phase.idle
+    fileprivate var phase = Phase(.idle)
     package private(set) var role = Role.looking
     /// Why this server does not lead or follow any more.
     package private(set) var lastResignation: Resignation?
@@ -86,7 +96,7 @@ package struct QuorumPeer: ~Copyable, Sendable {
     private mutating func start(at now: Instant, into effects: inout [Effect]) {
         guard phase.part == .idle else { return }
         if isAlone {
-            phase = .leading(Leader(alone: settings, lastZxid: durable.persisted))
+            phase = Phase(leading: Leader(alone: settings, lastZxid: durable.persisted))
             role = .leading
             effects.append(.changed(.leading))
         } else {
@@ -101,7 +111,7 @@ package struct QuorumPeer: ~Copyable, Sendable {
     // MARK: Phases
 
     private mutating func look(at now: Instant, into effects: inout [Effect]) {
-        phase = .looking
+        phase = Phase(.looking)
         election.start(
             lastZxid: durable.persisted, currentEpoch: durable.currentEpoch, at: now,
             into: &electionEffects)
@@ -134,24 +144,24 @@ package struct QuorumPeer: ~Copyable, Sendable {
         if vote.leader == settings.server {
             var leader = Leader(elected: settings, in: election.round, durable, at: now)
             leader.advance(&durable, at: now, into: &effects)
-            phase = .leading(leader)
+            phase = Phase(leading: leader)
             effects.append(.listen)
         } else {
-            phase = .learning(
-                Learner(of: vote.leader, settings, lastLink: lastLink, at: now, into: &effects))
+            phase = Phase(
+                learning: Learner(
+                    of: vote.leader, settings, lastLink: lastLink, at: now, into: &effects))
         }
     }
 
     /// Sees what the step has made of the phase: a role to announce, or a part that is over.
     private mutating func settle(at now: Instant, into effects: inout [Effect]) {
-        let report = phase.report
-        if let link = report.link { lastLink = link }
-        if role == .looking, let serving = report.serving {
+        if let link = phase.learner?.link { lastLink = link }
+        if role == .looking, let serving = phase.serving {
             role = serving
-            election.confirm(epoch: report.epoch)
+            election.confirm(epoch: phase.epoch)
         }
-        if let reason = report.resignation {
-            if let link = report.link { effects.append(.disconnectLeader(link)) }
+        if let reason = phase.resignation {
+            if let link = phase.learner?.link { effects.append(.disconnectLeader(link)) }
             leave(reason, at: now, into: &effects)
         } else if phase.part == .leaving, durable.isQuiet {
             look(at: now, into: &effects)
@@ -167,99 +177,59 @@ package struct QuorumPeer: ~Copyable, Sendable {
             role = .looking
             effects.append(.changed(.looking))
         }
-        phase = .leaving
+        phase = Phase(.leaving)
         if durable.isQuiet { look(at: now, into: &effects) }
     }
 }
 
 extension QuorumPeer.Phase {
-    fileprivate enum Part: Hashable {
-        case idle
-        case looking
-        case leading
-        case learning
-        case leaving
+    fileprivate init(_ part: QuorumPeer.Part) {
+        precondition(part != .leading && part != .learning, "these parts have a state")
+        self.part = part
     }
 
-    fileprivate var part: Part {
-        switch self {
-        case .idle: .idle
-        case .looking: .looking
-        case .leading: .leading
-        case .learning: .learning
-        case .leaving: .leaving
-        }
+    fileprivate init(leading leader: Leader) {
+        part = .leading
+        self.leader = leader
     }
 
-    /// What is to be seen of a part from outside.
-    fileprivate struct Report {
-        var serving: QuorumPeer.Role?
-        var epoch: Int64 = 0
-        /// To the leader.
-        var link: LinkID?
-        var resignation: QuorumPeer.Resignation?
+    fileprivate init(learning learner: Learner) {
+        part = .learning
+        self.learner = learner
     }
 
-    fileprivate var report: Report {
-        switch self {
-        case .idle: Report()
-        case .looking: Report()
-        case .leaving: Report()
-        case .leading(let leader):
-            Report(
-                serving: leader.isBroadcasting ? .leading : nil, epoch: leader.epoch,
-                resignation: leader.resignation)
-        case .learning(let learner):
-            Report(
-                serving: learner.role, epoch: learner.epoch, link: learner.link,
-                resignation: learner.resignation)
-        }
+    /// What the member serves as.
+    fileprivate var serving: QuorumPeer.Role? {
+        if leader?.isBroadcasting == true { return .leading }
+        return learner?.role ?? nil
     }
 
-    fileprivate var learnerCounts: QuorumPeer.LearnerCounts? {
-        switch self {
-        case .idle: nil
-        case .looking: nil
-        case .learning: nil
-        case .leaving: nil
-        case .leading(let leader): leader.learnerCounts
-        }
+    fileprivate var epoch: Int64 { leader?.epoch ?? learner?.epoch ?? 0 }
+
+    fileprivate var resignation: QuorumPeer.Resignation? {
+        leader?.resignation ?? learner?.resignation ?? nil
     }
 
-    fileprivate var deadline: Instant? {
-        switch self {
-        case .idle: nil
-        case .looking: nil
-        case .leaving: nil
-        case .leading(let leader): leader.deadline
-        case .learning(let learner): learner.deadline
-        }
-    }
+    fileprivate var learnerCounts: QuorumPeer.LearnerCounts? { leader?.learnerCounts }
+
+    fileprivate var deadline: Instant? { leader?.deadline ?? learner?.deadline ?? nil }
 
     /// Tells the one part that is played what has happened. What is meant for another is late.
     fileprivate mutating func step(
         _ event: QuorumPeer.Event, at now: Instant, _ durable: inout DurableState,
         into effects: inout [QuorumPeer.Effect]
     ) {
-        switch consume self {
-        case .idle: self = .idle
-        case .looking:
-            if case .propose = event { preconditionFailure("only a leader proposes") }
+        switch part {
+        case .idle: break
+        case .looking, .leaving:
+            if case .propose = event, part == .looking {
+                preconditionFailure("only a leader proposes")
+            }
             if case .learnerConnected(let link) = event {
                 effects.append(.disconnectLearner(link))
             }
-            self = .looking
-        case .leaving:
-            if case .learnerConnected(let link) = event {
-                effects.append(.disconnectLearner(link))
-            }
-            self = .leaving
-        case .leading(var leader):
-            leader.step(event, at: now, &durable, into: &effects)
-            self = .leading(leader)
-        case .learning(var learner):
-            learner.step(event, at: now, &durable, into: &effects)
-            self = .learning(learner)
+        case .leading: leader?.step(event, at: now, &durable, into: &effects)
+        case .learning: learner?.step(event, at: now, &durable, into: &effects)
         }
     }
 }

@@ -130,3 +130,11 @@ extension ForwardedRequest {
             identities: [Identity(scheme: "ip", id: "127.0.0.1")])
     }
 }
+
+extension StepEffects.Peer {
+    /// What goes to several learners as what goes to each.
+    var byLearner: [StepEffects.Peer] {
+        guard case .sendToLearners(let message, let links) = self else { return [self] }
+        return links.map { .sendToLearner(message, $0) }
+    }
+}

@@ -109,7 +109,7 @@ final class CoreHarness {
         effects.clients.removeAll()
         notices += effects.notices
         effects.notices.removeAll()
-        peers += effects.peers
+        peers += effects.peers.flatMap(\.byLearner)
         effects.peers.removeAll()
     }
 

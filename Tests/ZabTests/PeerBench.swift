@@ -30,6 +30,7 @@ struct PeerBench: ~Copyable {
     mutating func step(_ event: QuorumPeer.Event) -> [QuorumPeer.Effect] {
         effects.removeAll()
         peer.step(event, at: Instant(milliseconds: time), into: &effects)
+        effects = effects.flatMap(\.byLearner)
         return effects.filter {
             if case .vote = $0 { return false }
             return true
@@ -82,5 +83,13 @@ func proposal(_ zxid: Zxid) -> Proposal {
 extension LeaderMessage {
     static func proposal(_ proposal: Proposal) -> LeaderMessage {
         .proposal(proposal.zxid, proposal.bytes)
+    }
+}
+
+extension QuorumPeer.Effect {
+    /// What goes to several learners as what goes to each.
+    var byLearner: [QuorumPeer.Effect] {
+        guard case .sendToLearners(let message, let links) = self else { return [self] }
+        return links.map { .sendToLearner(message, $0) }
     }
 }

@@ -147,7 +147,7 @@ final class SimulatedEnsemble {
         guard member.isUp else { return }
         var effects: [QuorumPeer.Effect] = []
         member.step(event, at: now, into: &effects)
-        for effect in effects { carryOut(effect, of: index) }
+        for effect in effects.flatMap(\.byLearner) { carryOut(effect, of: index) }
         setTimer(index)
         trace = (trace ^ UInt64(effects.count)) &* 1_099_511_628_211
         trace = (trace ^ UInt64(bitPattern: now)) &* 1_099_511_628_211

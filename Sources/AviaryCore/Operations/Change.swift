@@ -106,9 +106,10 @@ extension ServerCore {
             }
             do throws(ZooKeeperError) {
                 let txn = try prepare(operation, for: asker)
-                bytes += txn.approximateByteCount
+                let part = Txn.Part(type: operation.opCode, txn: txn)
+                bytes += part.byteCount
                 if bytes > settings.maximumTransactionBytes { throw .marshallingError }
-                parts.append(Txn.Part(type: operation.opCode, txn: txn))
+                parts.append(part)
             } catch {
                 hasFailed = true
                 outstanding.takeBack(asker.zxid)

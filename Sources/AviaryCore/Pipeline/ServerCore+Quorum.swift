@@ -72,6 +72,8 @@ extension ServerCore {
         case .listen: effects.peers.append(.listen)
         case .sendToLearner(let message, let link):
             effects.peers.append(.sendToLearner(message, link))
+        case .sendToLearners(let message, let links):
+            effects.peers.append(.sendToLearners(message, links))
         case .sendSnapshot(let zxid, let link):
             // The beginning of an epoch stands for what came before it.
             let last = tree.lastProcessedZxid

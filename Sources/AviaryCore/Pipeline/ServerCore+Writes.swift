@@ -162,7 +162,6 @@ extension ServerCore {
             session: session, cxid: xid, zxid: zxid, time: now.wallMilliseconds, type: type)
         let entry = LogEntry(header: header, txn: txn, digest: digest)
         var bytes = ByteBuffer()
-        bytes.reserveCapacity(Self.headerByteCount + txn.approximateByteCount)
         entry.write(to: &bytes)
         inFlight.append(
             InFlight(
@@ -181,9 +180,6 @@ extension ServerCore {
         inFlight.removeLast()
         lastProposed = Zxid(zxid.rawValue - 1)
     }
-
-    /// A transaction's header and digest, and some more.
-    private static let headerByteCount = 64
 
     mutating func proposeError(
         _ error: ZooKeeperError, _ code: OpCode, for origin: Origin, at now: Now,

@@ -18,19 +18,32 @@ final class LearnerLinks {
         case refusing
     }
 
+    private struct Audience {
+        var ids: [LinkID] = []
+        var links: [LearnerLink] = []
+    }
+
     let events: LinkEvents
     let logger: Logger
     private let settings: PeerLinkSettings
     private var welcome = Welcome.parking
     private var lastLink: UInt64 = 0
     /// Those that the machine knows.
-    private var links: [LinkID: LearnerLink] = [:]
+    private var links: [LinkID: LearnerLink] = [:] {
+        didSet { audience = Audience() }
+    }
+    /// Whom the last message to several was for: nearly always it is the same again.
+    private var audience = Audience()
+    /// A message to several, encoded once.
+    private var shared = ByteBuffer()
     private var parked: [LinkID: LearnerLink] = [:]
     /// Parked, or without a packet sent.
     private var strangers: Set<LinkID> = []
     private var touched: [LearnerLink] = []
     private var sparse = SparseWarning()
     private var isStopped = false
+
+    private static let keptByteCount = 1 << 16
 
     init(_ settings: PeerLinkSettings, events: LinkEvents, logger: Logger) {
         self.settings = settings
@@ -84,6 +97,19 @@ final class LearnerLinks {
         guard let link = links[id] else { return }
         touch(link)
         link.queue { message.write(to: &$0) }
+    }
+
+    func send(_ message: LeaderMessage, to ids: [LinkID]) {
+        if audience.ids != ids {
+            audience = Audience(ids: ids, links: ids.compactMap { links[$0] })
+        }
+        if shared.capacity > Self.keptByteCount { shared = ByteBuffer() } else { shared.clear() }
+        message.write(to: &shared)
+        // A link that fails is taken out meanwhile.
+        for link in audience.links {
+            touch(link)
+            link.queue { $0.writeImmutableBuffer(shared) }
+        }
     }
 
     func send(_ snapshot: TreeSnapshot, _ zxid: Zxid, to id: LinkID) {

@@ -22,10 +22,14 @@ final class LinkEvents {
 
     /// Tells it now, after what was reported before.
     func deliver(_ batch: [PeerLinks.Event]) {
+        if isStopped { return }
+        guard !waiting.isEmpty else {
+            if !batch.isEmpty { receive(batch) }
+            return
+        }
         var events: [PeerLinks.Event] = []
         swap(&events, &waiting)
         events.append(contentsOf: batch)
-        if events.isEmpty || isStopped { return }
         receive(events)
     }
 

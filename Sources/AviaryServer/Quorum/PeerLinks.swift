@@ -117,6 +117,7 @@ final class PeerLinks {
         case .vote(let vote, let server): election.queue(vote, to: server)
         case .listen: learners.listen()
         case .sendToLearner(let message, let link): learners.send(message, to: link)
+        case .sendToLearners(let message, let links): learners.send(message, to: links)
         case .sendSnapshot(let zxid, let snapshot, let link):
             learners.send(snapshot, zxid, to: link)
         case .readLog(let first, let last, let link): readLog(from: first, through: last, for: link)

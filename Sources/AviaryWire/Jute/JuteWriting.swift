@@ -51,26 +51,33 @@ extension ByteBuffer {
 ///
 /// Each write to a `ByteBuffer` makes sure of its room and of who else holds it, which costs more
 /// than the write does; here that is done once for the record.
-@safe struct JuteFields: ~Copyable {
-    private let bytes: UnsafeMutableRawBufferPointer
-    private var count = 0
+@safe @usableFromInline package struct JuteFields: ~Copyable {
+    @usableFromInline let bytes: UnsafeMutableRawBufferPointer
+    @usableFromInline var count = 0
 
-    fileprivate init(_ bytes: UnsafeMutableRawBufferPointer) {
+    @inlinable init(_ bytes: UnsafeMutableRawBufferPointer) {
         unsafe self.bytes = unsafe bytes
     }
 
-    fileprivate var isFull: Bool { unsafe count == bytes.count }
+    @inlinable var isFull: Bool { unsafe count == bytes.count }
 
-    mutating func write<Value: FixedWidthInteger>(_ value: Value) {
+    @inlinable package mutating func write<Value: FixedWidthInteger>(_ value: Value) {
         let end = count + MemoryLayout<Value>.size
         unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
         unsafe bytes.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self)
         count = end
     }
 
+    @inlinable package mutating func write(_ value: Bool) { write(value ? 1 : 0 as UInt8) }
+
     /// A buffer or string.
-    mutating func write(_ source: RawSpan) {
+    @inlinable package mutating func write(_ source: RawSpan) {
         write(Int32(source.byteCount))
+        writeBytes(source)
+    }
+
+    /// As they are, without a length.
+    @inlinable package mutating func writeBytes(_ source: RawSpan) {
         let end = count + source.byteCount
         unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
         let place = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[count..<end])
@@ -79,14 +86,14 @@ extension ByteBuffer {
     }
 
     /// The same; nil is written as null.
-    mutating func write(_ source: [UInt8]?) {
+    package mutating func write(_ source: [UInt8]?) {
         if let source { write(source.raw) } else { write(Int32(-1)) }
     }
 }
 
 extension ByteBuffer {
     /// - Precondition: `write` fills exactly so many bytes.
-    mutating func writeFields(byteCount: Int, _ write: (inout JuteFields) -> Void) {
+    package mutating func writeFields(byteCount: Int, _ write: (inout JuteFields) -> Void) {
         _ = unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
             let place = unsafe UnsafeMutableRawBufferPointer(rebasing: room[..<byteCount])
             var fields = unsafe JuteFields(place)

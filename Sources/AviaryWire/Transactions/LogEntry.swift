@@ -12,8 +12,6 @@ package struct LogEntry: WireRecord, Hashable {
         self.digest = digest
     }
 
-    private static let digestByteCount = 12
-
     package init(from reader: inout JuteReader) throws(WireError) {
         header = try TxnHeader(from: &reader)
         if header.type == .closeSession, try Self.hasNoList(reader) {
@@ -21,7 +19,7 @@ package struct LogEntry: WireRecord, Hashable {
         } else {
             txn = try Txn(type: header.type, from: &reader)
         }
-        digest = reader.remaining >= Self.digestByteCount ? try TxnDigest(from: &reader) : nil
+        digest = reader.remaining >= TxnDigest.byteCount ? try TxnDigest(from: &reader) : nil
     }
 
     /// Whether nothing, or only a digest, follows the header of a closeSession.
@@ -30,14 +28,19 @@ package struct LogEntry: WireRecord, Hashable {
     /// two cannot be confused.
     private static func hasNoList(_ reader: borrowing JuteReader) throws(WireError) -> Bool {
         if reader.remaining == 0 { return true }
-        guard reader.remaining == digestByteCount else { return false }
+        guard reader.remaining == TxnDigest.byteCount else { return false }
         var probe = copy reader
         return try probe.readInt() == TxnDigest.currentVersion
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        header.write(to: &buffer)
-        txn.write(type: header.type, to: &buffer)
-        digest?.write(to: &buffer)
+        let digestByteCount = digest == nil ? 0 : TxnDigest.byteCount
+        let byteCount =
+            TxnHeader.byteCount + txn.byteCount(type: header.type) + digestByteCount
+        buffer.writeFields(byteCount: byteCount) { fields in
+            header.write(to: &fields)
+            txn.write(type: header.type, to: &fields)
+            digest?.write(to: &fields)
+        }
     }
 }

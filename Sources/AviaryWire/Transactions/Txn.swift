@@ -1,5 +1,3 @@
-package import NIOCore
-
 /// What a transaction does, with everything that was decided when it was prepared.
 package enum Txn: Hashable, Sendable {
     case createSession(timeoutMilliseconds: Int32)
@@ -54,74 +52,83 @@ package struct CreateTxn: Hashable, Sendable {
 // MARK: - Writing
 
 extension Txn {
-    /// About what the record takes; at least that much unless it is very small. O(parts and entries).
-    package var approximateByteCount: Int {
-        let numbers = 64
+    /// What the record takes that follows a header of this type. O(parts and entries).
+    package func byteCount(type: OpCode) -> Int {
         switch self {
-        case .createSession, .error: return numbers
+        case .createSession, .error: return 4
         case .closeSession(let paths):
-            return (paths ?? []).reduce(numbers) { $0 + $1.bytes.count + 4 }
-        case .create(let create):
-            let data = create.data?.count ?? 0
-            return numbers + create.path.bytes.count + data + Self.byteCount(create.acl)
-        case .delete(let path), .check(let path, _): return numbers + path.bytes.count
-        case .setData(let path, let data, _):
-            return numbers + path.bytes.count + (data?.count ?? 0)
+            return (paths ?? []).reduce(4) { $0 + 4 + $1.bytes.count }
+        case .create(let create): return create.byteCount(type: type)
+        case .delete(let path): return 4 + path.bytes.count
+        case .setData(let path, let data, _): return 12 + path.bytes.count + (data?.count ?? 0)
         case .setACL(let path, let acl, _):
-            return numbers + path.bytes.count + Self.byteCount(acl)
-        case .multi(let parts):
-            return parts.reduce(numbers) { $0 + $1.txn.approximateByteCount }
+            return 8 + path.bytes.count + ACL.byteCount(ofList: acl)
+        case .check(let path, _): return 8 + path.bytes.count
+        case .multi(let parts): return parts.reduce(4) { $0 + $1.byteCount }
         }
     }
 
-    private static func byteCount(_ acl: [ACL]) -> Int { acl.reduce(0) { $0 + $1.byteCount } }
-
-    /// The record that follows a header of this type.
-    package func write(type: OpCode, to buffer: inout ByteBuffer) {
+    func write(type: OpCode, to fields: inout JuteFields) {
         switch self {
-        case .createSession(let timeout): buffer.writeInteger(timeout)
-        case .closeSession(let paths): buffer.writeVector(paths ?? []) { $0.writeJute($1) }
-        case .create(let create): create.write(type: type, to: &buffer)
-        case .delete(let path): buffer.writeJute(path)
+        case .createSession(let timeout): fields.write(timeout)
+        case .closeSession(let paths):
+            fields.write(Int32(paths?.count ?? 0))
+            for path in paths ?? [] { fields.write(path.bytes) }
+        case .create(let create): create.write(type: type, to: &fields)
+        case .delete(let path): fields.write(path.bytes)
         case .setData(let path, let data, let version):
-            let byteCount = 12 + path.bytes.count + (data?.count ?? 0)
-            buffer.writeFields(byteCount: byteCount) { fields in
-                fields.write(path.bytes)
-                fields.write(data)
-                fields.write(version)
-            }
+            fields.write(path.bytes)
+            fields.write(data)
+            fields.write(version)
         case .setACL(let path, let acl, let version):
-            buffer.writeJute(path)
-            ACL.writeList(acl, to: &buffer)
-            buffer.writeInteger(version)
+            fields.write(path.bytes)
+            ACL.writeList(acl, to: &fields)
+            fields.write(version)
         case .check(let path, let version):
-            buffer.writeJute(path)
-            buffer.writeInteger(version)
+            fields.write(path.bytes)
+            fields.write(version)
         case .multi(let parts):
-            buffer.writeVector(parts) { buffer, part in
-                // Apache 3.8 passes over a create2 here when it reads its log; it writes a create.
-                let type: OpCode = part.type == .create2 ? .create : part.type
-                buffer.writeInteger(type.rawValue)
-                let start = buffer.beginFrame()
-                part.txn.write(type: part.type, to: &buffer)
-                buffer.endFrame(start)
-            }
-        case .error(let code): buffer.writeInteger(code)
+            fields.write(Int32(parts.count))
+            for part in parts { part.write(to: &fields) }
+        case .error(let code): fields.write(code)
         }
     }
 }
 
-extension CreateTxn {
-    fileprivate func write(type: OpCode, to buffer: inout ByteBuffer) {
-        buffer.writeFields(byteCount: 8 + path.bytes.count + (data?.count ?? 0)) { fields in
-            fields.write(path.bytes)
-            fields.write(data)
-        }
-        ACL.writeList(acl, to: &buffer)
-        if type == .create || type == .create2 { buffer.writeBool(isEphemeral) }
-        buffer.writeInteger(parentCVersion ?? -1)
-        if type == .createTTL { buffer.writeInteger(ttlMilliseconds) }
+extension Txn.Part {
+    private static let frameByteCount = 8
+
+    /// With its type and length.
+    package var byteCount: Int { Self.frameByteCount + txn.byteCount(type: type) }
+
+    fileprivate func write(to fields: inout JuteFields) {
+        // Apache 3.8 passes over a create2 here when it reads its log; it writes a create.
+        let written: OpCode = type == .create2 ? .create : type
+        fields.write(written.rawValue)
+        fields.write(Int32(txn.byteCount(type: type)))
+        txn.write(type: type, to: &fields)
     }
+}
+
+extension CreateTxn {
+    fileprivate func byteCount(type: OpCode) -> Int {
+        let strings = 8 + path.bytes.count + (data?.count ?? 0)
+        let flag = Self.hasFlag(type) ? 1 : 0
+        let ttl = type == .createTTL ? 8 : 0
+        return strings + ACL.byteCount(ofList: acl) + flag + 4 + ttl
+    }
+
+    fileprivate func write(type: OpCode, to fields: inout JuteFields) {
+        fields.write(path.bytes)
+        fields.write(data)
+        ACL.writeList(acl, to: &fields)
+        if Self.hasFlag(type) { fields.write(isEphemeral) }
+        fields.write(parentCVersion ?? -1)
+        if type == .createTTL { fields.write(ttlMilliseconds) }
+    }
+
+    /// Whether the record says if the node is ephemeral.
+    fileprivate static func hasFlag(_ type: OpCode) -> Bool { type == .create || type == .create2 }
 }
 
 // MARK: - Reading
@@ -180,7 +187,7 @@ extension CreateTxn {
         path = try reader.readPath()
         data = try reader.readBuffer()
         acl = try ACL.readList(from: &reader) ?? []
-        let hasFlag = type == .create || type == .create2
+        let hasFlag = Self.hasFlag(type)
         isEphemeral = hasFlag ? try reader.readBool() : false
         // Records from before 3.4 end here; they never carry a digest.
         if hasFlag && reader.remaining < 4 {

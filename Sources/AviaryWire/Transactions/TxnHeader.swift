@@ -28,8 +28,17 @@ package struct TxnHeader: WireRecord, Hashable {
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(
-            session.rawValue, cxid, zxid.rawValue, time, type.rawValue)
+        buffer.writeFields(byteCount: Self.byteCount) { write(to: &$0) }
+    }
+
+    static let byteCount = 32
+
+    func write(to fields: inout JuteFields) {
+        fields.write(session.rawValue)
+        fields.write(cxid)
+        fields.write(zxid.rawValue)
+        fields.write(time)
+        fields.write(type.rawValue)
     }
 }
 
@@ -52,6 +61,13 @@ package struct TxnDigest: WireRecord, Hashable {
     }
 
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(version, treeDigest)
+        buffer.writeFields(byteCount: Self.byteCount) { write(to: &$0) }
+    }
+
+    static let byteCount = 12
+
+    func write(to fields: inout JuteFields) {
+        fields.write(version)
+        fields.write(treeDigest)
     }
 }

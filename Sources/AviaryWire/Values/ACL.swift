@@ -82,10 +82,24 @@ public struct ACL: WireRecord, Hashable, Sendable {
     }
 
     package static func writeList(_ list: [ACL], to buffer: inout ByteBuffer) {
+        buffer.writeFields(byteCount: byteCount(ofList: list)) { writeList(list, to: &$0) }
+    }
+
+    static func byteCount(ofList list: [ACL]) -> Int {
+        if list == openToAll { return openToAllBytes.count }
+        return list.reduce(4) { $0 + $1.byteCount }
+    }
+
+    static func writeList(_ list: [ACL], to fields: inout JuteFields) {
         if list == openToAll {
-            buffer.writeBytes(openToAllBytes)
-        } else {
-            buffer.writeVector(list) { $1.write(to: &$0) }
+            fields.writeBytes(openToAllBytes.raw)
+            return
+        }
+        fields.write(Int32(list.count))
+        for entry in list {
+            fields.write(entry.permissions.rawValue)
+            fields.write(entry.identity.scheme.bytes)
+            fields.write(entry.identity.id.bytes)
         }
     }
 

@@ -146,7 +146,7 @@ struct Understudy: ~Copyable {
             let next = done.removeFirst()
             effects.removeAll()
             peer.step(next, at: Instant(milliseconds: time), into: &effects)
-            for effect in effects { carryOut(effect) }
+            for effect in effects.flatMap(\.byLearner) { carryOut(effect) }
         }
     }
 
@@ -166,7 +166,7 @@ struct Understudy: ~Copyable {
             if request.type == OpCode.sync.rawValue { done.append(.answerSync(link)) }
         case .disconnectLearner, .disconnectLearners, .disconnectLeader: hasLeft = true
         case .readLog, .receivedFromLearner, .receivedFromLeader, .commit, .adopt, .startEpoch,
-            .changed, .listen:
+            .changed, .listen, .sendToLearners:
             break
         }
     }
