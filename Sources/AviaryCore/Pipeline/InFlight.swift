@@ -6,7 +6,12 @@ import Zab
 /// A write or a sync that waits for its commit.
 struct InFlight: Sendable {
     enum Work: Sendable {
-        case transaction(LogEntry)
+        /// A transaction in the log's form. It is read when it is applied, so that what is made of it
+        /// is not kept in many small pieces until then.
+        case encoded(ByteBuffer)
+        /// A multi that was asked for here: its record does not tell a create2 from a create, and its
+        /// client wants to know.
+        case multi(LogEntry)
         case sync(path: ByteString?)
         /// A client, here or at a learner, is to be told that its session is no more.
         case refusal(of: SessionID, over: LinkID?)

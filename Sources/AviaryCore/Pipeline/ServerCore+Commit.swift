@@ -5,22 +5,37 @@ import Zab
 extension ServerCore {
     /// Applies what is decided, in order, and answers whoever asked for it.
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
-        while var next = inFlight.popFirst(if: { $0.zxid <= zxid }) {
+        while let next = inFlight.popFirst(if: { $0.zxid <= zxid }) {
             switch next.work {
-            case .transaction(let entry):
-                let result = apply(entry, into: &effects)
-                if let write = forwarded.claim(entry.header) {
-                    next.request = write.request
-                    next.connection = write.connection
-                    next.arrivedAt = write.arrivedAt
+            case .multi(let entry): apply(entry, of: next, at: now, into: &effects)
+            case .encoded(let bytes):
+                var reader = JuteReader(bytes.readableBytesSpan)
+                do throws(WireError) {
+                    apply(try LogEntry(from: &reader), of: next, at: now, into: &effects)
+                } catch {
+                    // Nothing may be applied on top of a tree that lacks it.
+                    effects.notices.append(.unreadableTransaction(next.zxid, error))
+                    return
                 }
-                answer(next, entry, result, at: now, into: &effects)
             case .sync: completeSync(next, at: now, into: &effects)
             case .refusal(let session, let link):
                 completeRefusal(of: session, for: next.connection, link, at: now, into: &effects)
             }
         }
         releaseHeld(into: &effects)
+    }
+
+    private mutating func apply(
+        _ entry: LogEntry, of work: InFlight, at now: Now, into effects: inout StepEffects
+    ) {
+        var request = work
+        let result = apply(entry, into: &effects)
+        if let write = forwarded.claim(entry.header) {
+            request.request = write.request
+            request.connection = write.connection
+            request.arrivedAt = write.arrivedAt
+        }
+        answer(request, entry, result, at: now, into: &effects)
     }
 
     mutating func completeSync(

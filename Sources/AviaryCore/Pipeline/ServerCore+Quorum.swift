@@ -108,12 +108,11 @@ extension ServerCore {
         lastProposed = proposal.zxid
         var reader = JuteReader(proposal.bytes.readableBytesSpan)
         do throws(WireError) {
-            let entry = try LogEntry(from: &reader)
+            let header = try TxnHeader(from: &reader)
             inFlight.append(
                 InFlight(
-                    zxid: proposal.zxid, work: .transaction(entry), request: entry.header.type,
-                    xid: entry.header.cxid, connection: nil,
-                    arrivedAt: now.monotonicMilliseconds))
+                    zxid: proposal.zxid, work: .encoded(proposal.bytes), request: header.type,
+                    xid: header.cxid, connection: nil, arrivedAt: now.monotonicMilliseconds))
         } catch {
             // Going on without it would make this tree another than the others'.
             effects.notices.append(.unreadableTransaction(proposal.zxid, error))
@@ -170,7 +169,12 @@ extension ServerCore {
 
     /// What clients wait for may or may not come to be: they learn it from another server.
     private mutating func abandonClients(into effects: inout StepEffects) {
-        inFlight.removeAll { if case .transaction = $0.work { false } else { true } }
+        inFlight.removeAll {
+            switch $0.work {
+            case .encoded, .multi: false
+            case .sync, .refusal: true
+            }
+        }
         inFlight.updateAll { $0.connection = nil }
         for slot in connections.slotsInUse { close(slot, into: &effects) }
     }

@@ -165,7 +165,8 @@ extension ServerCore {
         entry.write(to: &bytes)
         inFlight.append(
             InFlight(
-                zxid: zxid, work: .transaction(entry), request: code, xid: xid,
+                zxid: zxid, work: code == .multi ? .multi(entry) : .encoded(bytes), request: code,
+                xid: xid,
                 connection: connection, arrivedAt: now.monotonicMilliseconds))
         statistics.proposals += 1
         statistics.proposalSizes.add(bytes.readableBytes)

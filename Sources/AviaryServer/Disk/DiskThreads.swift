@@ -82,15 +82,12 @@ final class DiskThreads: Sendable {
     private func carryOutOrders(of host: Host) {
         while let orders = host.takeDiskOrders() {
             var batch = Batch()
-            for order in orders {
+            var rest = orders[...]
+            while true {
+                append(&rest, &batch)
+                guard let order = rest.popFirst() else { break }
                 switch order {
-                case .append(let proposal):
-                    log.withLock {
-                        $0.append(
-                            zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
-                    }
-                    batch.last = proposal.zxid
-                    batch.count += 1
+                case .append: preconditionFailure("this is done")
                 case .rollLog: persist(host) { log throws(StorageError) in try log.roll() }
                 case .writeSnapshot(let snapshot): write(snapshot, host)
                 case .saveEpochs, .truncate, .installSnapshot:
@@ -98,6 +95,18 @@ final class DiskThreads: Sendable {
                 }
             }
             guard flush(&batch, host) else { return }
+        }
+    }
+
+    /// Takes those entries that come first, in one hold of the log.
+    private func append(_ orders: inout ArraySlice<StepEffects.Disk>, _ batch: inout Batch) {
+        log.withLock { log in
+            while case .append(let proposal) = orders.first {
+                log.append(zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
+                batch.last = proposal.zxid
+                batch.count += 1
+                orders.removeFirst()
+            }
         }
     }
 

@@ -72,10 +72,14 @@ final class LeaderLink: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if isOver { return }
+        // Out of the object while it is worked on: there each access would be checked for others.
+        var packets = PacketBuffer()
+        swap(&packets, &self.packets)
         packets.append(unwrapInboundIn(data))
         var events: [PeerLinks.Event] = []
-        let failure = takePending(into: &events)
+        let failure = take(&packets, into: &events)
         packets.tidy()
+        self.packets = packets
         links.events.deliver(events)
         if let failure { fail("what it sent cannot be read (\(failure))") }
     }
@@ -95,7 +99,9 @@ final class LeaderLink: ChannelInboundHandler {
     }
 
     /// - Returns: why nothing more can be read; nil if it can.
-    private func takePending(into events: inout [PeerLinks.Event]) -> (any Error)? {
+    private func take(
+        _ packets: inout PacketBuffer, into events: inout [PeerLinks.Event]
+    ) -> (any Error)? {
         var run = CommitRun()
         func deliver(_ message: LeaderMessage) {
             events.append(.quorum(.receivedFromLeader(message, id)))
@@ -104,7 +110,7 @@ final class LeaderLink: ChannelInboundHandler {
         do {
             while true {
                 if tree != nil {
-                    guard try takeTree(into: &events) else { return nil }
+                    guard try takeTree(from: &packets, into: &events) else { return nil }
                     continue
                 }
                 guard let packet = try packets.next(decoder) else { return nil }
@@ -125,7 +131,9 @@ final class LeaderLink: ChannelInboundHandler {
     }
 
     /// - Returns: whether the tree is whole.
-    private func takeTree(into events: inout [PeerLinks.Event]) throws(StorageError) -> Bool {
+    private func takeTree(
+        from packets: inout PacketBuffer, into events: inout [PeerLinks.Event]
+    ) throws(StorageError) -> Bool {
         guard var reader = tree.take() else { return false }
         guard try reader.take(&packets.bytes) else {
             tree = consume reader

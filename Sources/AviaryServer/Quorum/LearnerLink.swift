@@ -90,6 +90,9 @@ final class LearnerLink: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // One that is parked is read from only if it has closed its side.
         guard !isOver, links.isAnnounced(self) else { return }
+        // Out of the object while it is worked on: there each access would be checked for others.
+        var packets = PacketBuffer()
+        swap(&packets, &self.packets)
         packets.append(unwrapInboundIn(data))
         var events: [PeerLinks.Event] = []
         var failure: WireError?
@@ -103,6 +106,7 @@ final class LearnerLink: ChannelInboundHandler {
             failure = error
         }
         packets.tidy()
+        self.packets = packets
         links.events.deliver(events)
         if let failure { fail("what it sent cannot be read (\(failure))") }
     }

@@ -18,32 +18,19 @@ final class LearnerLinks {
         case refusing
     }
 
-    private struct Audience {
-        var ids: [LinkID] = []
-        var links: [LearnerLink] = []
-    }
-
     let events: LinkEvents
     let logger: Logger
     private let settings: PeerLinkSettings
     private var welcome = Welcome.parking
     private var lastLink: UInt64 = 0
     /// Those that the machine knows.
-    private var links: [LinkID: LearnerLink] = [:] {
-        didSet { audience = Audience() }
-    }
-    /// Whom the last message to several was for: nearly always it is the same again.
-    private var audience = Audience()
-    /// A message to several, encoded once.
-    private var shared = ByteBuffer()
+    private var links: [LinkID: LearnerLink] = [:]
     private var parked: [LinkID: LearnerLink] = [:]
     /// Parked, or without a packet sent.
     private var strangers: Set<LinkID> = []
     private var touched: [LearnerLink] = []
     private var sparse = SparseWarning()
     private var isStopped = false
-
-    private static let keptByteCount = 1 << 16
 
     init(_ settings: PeerLinkSettings, events: LinkEvents, logger: Logger) {
         self.settings = settings
@@ -99,17 +86,24 @@ final class LearnerLinks {
         link.queue { message.write(to: &$0) }
     }
 
-    func send(_ message: LeaderMessage, to ids: [LinkID]) {
-        if audience.ids != ids {
-            audience = Audience(ids: ids, links: ids.compactMap { links[$0] })
+    /// Messages to the same learners, encoded once for all of them.
+    struct Broadcast {
+        private(set) var ids: [LinkID] = []
+        fileprivate var bytes = ByteBuffer()
+
+        mutating func add(_ message: LeaderMessage) { message.write(to: &bytes) }
+    }
+
+    /// Sends what there is of a broadcast, whose next messages are for these.
+    func send(_ broadcast: inout Broadcast, before ids: [LinkID] = []) {
+        if broadcast.bytes.readableBytes > 0 {
+            for id in broadcast.ids {
+                guard let link = links[id] else { continue }
+                touch(link)
+                link.queue { $0.writeImmutableBuffer(broadcast.bytes) }
+            }
         }
-        if shared.capacity > Self.keptByteCount { shared = ByteBuffer() } else { shared.clear() }
-        message.write(to: &shared)
-        // A link that fails is taken out meanwhile.
-        for link in audience.links {
-            touch(link)
-            link.queue { $0.writeImmutableBuffer(shared) }
-        }
+        broadcast = Broadcast(ids: ids)
     }
 
     func send(_ snapshot: TreeSnapshot, _ zxid: Zxid, to id: LinkID) {

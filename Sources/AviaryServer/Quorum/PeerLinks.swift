@@ -106,7 +106,17 @@ final class PeerLinks {
     /// In order; each connection that has something to send is flushed once, at the end.
     func carryOut(_ orders: [StepEffects.Peer]) {
         loop.preconditionInEventLoop()
-        for order in orders { carryOut(order) }
+        var broadcast = LearnerLinks.Broadcast()
+        for order in orders {
+            guard case .sendToLearners(let message, let ids) = order else {
+                learners.send(&broadcast)
+                carryOut(order)
+                continue
+            }
+            if broadcast.ids != ids { learners.send(&broadcast, before: ids) }
+            broadcast.add(message)
+        }
+        learners.send(&broadcast)
         election.flush()
         learners.flush()
         leader.flush()
@@ -117,7 +127,7 @@ final class PeerLinks {
         case .vote(let vote, let server): election.queue(vote, to: server)
         case .listen: learners.listen()
         case .sendToLearner(let message, let link): learners.send(message, to: link)
-        case .sendToLearners(let message, let links): learners.send(message, to: links)
+        case .sendToLearners: preconditionFailure("a broadcast is sent as a whole")
         case .sendSnapshot(let zxid, let snapshot, let link):
             learners.send(snapshot, zxid, to: link)
         case .readLog(let first, let last, let link): readLog(from: first, through: last, for: link)

@@ -104,7 +104,7 @@ package struct JuteReader: ~Escapable {
 
 extension [UInt8] {
     /// The bytes, borrowed.
-    package var raw: RawSpan {
+    @inlinable package var raw: RawSpan {
         @_lifetime(borrow self) get { unsafe span.bytes }
     }
 
