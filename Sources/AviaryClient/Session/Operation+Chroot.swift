@@ -19,18 +19,10 @@ extension Operation {
 
     private func mapPaths(_ change: (Path) -> Path) -> Operation {
         switch self {
-        case .create(let code, var request):
-            request.path = change(request.path)
-            return .create(code, request)
-        case .delete(var request):
-            request.path = change(request.path)
-            return .delete(request)
-        case .setData(var request):
-            request.path = change(request.path)
-            return .setData(request)
-        case .setACL(var request):
-            request.path = change(request.path)
-            return .setACL(request)
+        case .create(let code, let request): return .create(code, request.mapPath(change))
+        case .delete(let request): return .delete(request.mapPath(change))
+        case .setData(let request): return .setData(request.mapPath(change))
+        case .setACL(let request): return .setACL(request.mapPath(change))
         case .multi(let request): return .multi(request.mapPaths(change))
         case .multiRead(let request): return .multiRead(request.mapPaths(change))
         default: return mapReadPaths(change)
@@ -47,19 +39,32 @@ extension Operation {
         case .sync(let path): return .sync(change(path))
         case .getEphemerals(let path): return .getEphemerals(change(path))
         case .getAllChildrenNumber(let path): return .getAllChildrenNumber(change(path))
-        case .checkWatches(var request):
-            request.path = change(request.path)
-            return .checkWatches(request)
-        case .removeWatches(var request):
-            request.path = change(request.path)
-            return .removeWatches(request)
-        case .addWatch(var request):
-            request.path = change(request.path)
-            return .addWatch(request)
+        case .checkWatches(let request): return .checkWatches(request.mapPath(change))
+        case .removeWatches(let request): return .removeWatches(request.mapPath(change))
+        case .addWatch(let request): return .addWatch(request.mapPath(change))
         default: return self
         }
     }
 }
+
+/// A request's record that names one path.
+private protocol PathRecord {
+    var path: Path { get set }
+}
+
+extension PathRecord {
+    fileprivate func mapPath(_ change: (Path) -> Path) -> Self {
+        var record = self
+        record.path = change(path)
+        return record
+    }
+}
+
+extension CreateRequest: PathRecord {}
+extension VersionRequest: PathRecord {}
+extension SetDataRequest: PathRecord {}
+extension SetACLRequest: PathRecord {}
+extension WatchRequest: PathRecord {}
 
 extension MultiRequest {
     fileprivate func mapPaths(_ change: (Path) -> Path) -> MultiRequest {
@@ -70,18 +75,10 @@ extension MultiRequest {
 extension MultiRequest.Operation {
     fileprivate func mapPath(_ change: (Path) -> Path) -> MultiRequest.Operation {
         switch self {
-        case .create(let code, var request):
-            request.path = change(request.path)
-            return .create(code, request)
-        case .delete(var request):
-            request.path = change(request.path)
-            return .delete(request)
-        case .setData(var request):
-            request.path = change(request.path)
-            return .setData(request)
-        case .check(var request):
-            request.path = change(request.path)
-            return .check(request)
+        case .create(let code, let request): return .create(code, request.mapPath(change))
+        case .delete(let request): return .delete(request.mapPath(change))
+        case .setData(let request): return .setData(request.mapPath(change))
+        case .check(let request): return .check(request.mapPath(change))
         case .getData(let path, let watch): return .getData(change(path), watch: watch)
         case .getChildren(let path, let watch): return .getChildren(change(path), watch: watch)
         }

@@ -82,7 +82,7 @@ extension Command {
         let path = try invocation.path(0)
         var data = Array(invocation[1].utf8)
         if invocation.has("b") {
-            guard let decoded = Base64Text.decode(invocation[1]) else {
+            guard let decoded = Base64.decode(invocation[1]) else {
                 throw ShellError("-b needs data in base64, and this is not")
             }
             data = decoded

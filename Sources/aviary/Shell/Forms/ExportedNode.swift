@@ -114,7 +114,7 @@ struct ExportedNode {
         self.kind = kind
         switch members["data"] {
         case .string(let text)?:
-            guard let bytes = Base64Text.decode(text) else { return nil }
+            guard let bytes = Base64.decode(text) else { return nil }
             data = bytes
         case .null?: data = nil
         default: return nil
