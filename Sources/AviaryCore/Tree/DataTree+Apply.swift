@@ -195,7 +195,9 @@ extension DataTree {
 
     /// Whether the tree's digest covers a path: not what is below `/zookeeper`.
     static func isCounted(_ path: [UInt8]) -> Bool {
-        path.count <= uncountedPrefix.count || !path.starts(with: uncountedPrefix)
+        let prefix = uncountedPrefix
+        return path.count <= prefix.count
+            || !path.raw.extracting(first: prefix.count).isEqual(to: prefix.raw)
     }
 
     private static let uncountedPrefix = ReservedPath.zookeeper.bytes + [UInt8(ascii: "/")]
@@ -269,7 +271,9 @@ extension DataTree {
     func digestValue(of id: NodeID) -> UInt64 { nodes.read(id) { $0.digestValue } }
 
     private func path(_ path: Path, isBelow prefix: Path) -> Bool {
-        path.bytes.count > prefix.bytes.count && path.bytes.starts(with: prefix.bytes)
+        let length = prefix.bytes.count
+        return path.bytes.count > length
+            && path.bytes.raw.extracting(first: length).isEqual(to: prefix.bytes.raw)
     }
 }
 

@@ -251,21 +251,4 @@ extension RawSpan {
     func byte(at offset: Int) -> UInt8 {
         unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
-
-    func isEqual(to other: RawSpan) -> Bool {
-        let count = byteCount
-        guard count == other.byteCount else { return false }
-        var offset = 0
-        while offset + 8 <= count {
-            let left = unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            let right = unsafe other.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            if left != right { return false }
-            offset += 8
-        }
-        while offset < count {
-            if byte(at: offset) != other.byte(at: offset) { return false }
-            offset += 1
-        }
-        return true
-    }
 }

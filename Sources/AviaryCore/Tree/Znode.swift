@@ -68,8 +68,13 @@ struct Znode: Sendable {
     var dataBytes: [UInt8]? { dataIsNull ? nil : Array(bytes[nameLength...]) }
 
     mutating func setData(_ data: [UInt8]?) {
-        let joined = Self.join(name, data)
-        bytes = joined
+        if let data, data.count == dataLength {
+            // As most new values are as long as the old one, this saves a piece of memory its way.
+            bytes.replaceSubrange(nameLength..., with: data)
+        } else {
+            let joined = Self.join(name, data)
+            bytes = joined
+        }
         if data == nil {
             lengthAndMarks |= Self.nullDataMark
         } else {

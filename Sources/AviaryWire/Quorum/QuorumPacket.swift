@@ -128,10 +128,7 @@ package struct IdentityMemo: Sendable {
         let span = reader.span(reader.position..<reader.position + reader.remaining)
         // A packet without any is not worth forgetting for.
         if span.byteCount <= 4 { return try QuorumPacket.readIdentities(from: &reader) }
-        let isSame = unsafe span.withUnsafeBytes { span in
-            unsafe bytes.withUnsafeBytes { unsafe $0.elementsEqual(span) }
-        }
-        if isSame { return identities }
+        if bytes.raw.isEqual(to: span) { return identities }
         identities = try QuorumPacket.readIdentities(from: &reader)
         bytes = [UInt8](copying: span)
         return identities

@@ -114,6 +114,6 @@ public struct ACL: WireRecord, Hashable, Sendable {
         let expected = openToAllBytes
         guard reader.remaining >= expected.count else { return false }
         let found = reader.span(reader.position..<reader.position + expected.count)
-        return unsafe found.withUnsafeBytes { unsafe $0.elementsEqual(expected) }
+        return found.isEqual(to: expected.raw)
     }
 }
