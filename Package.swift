@@ -33,6 +33,17 @@ let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
+/// What AviaryClient needs only where its user turns the package's trait on.
+func optional(_ product: String, _ package: String, trait: String) -> Target.Dependency {
+    .product(name: product, package: package, condition: .when(traits: [trait]))
+}
+let optionalLifecycle = optional(
+    "ServiceLifecycle", "swift-service-lifecycle", trait: "ServiceLifecycle")
+let metrics = optional("Metrics", "swift-metrics", trait: "Metrics")
+let metricsTestKit = optional("MetricsTestKit", "swift-metrics", trait: "Metrics")
+let tracing = optional("Tracing", "swift-distributed-tracing", trait: "Tracing")
+let inMemoryTracing = optional("InMemoryTracing", "swift-distributed-tracing", trait: "Tracing")
+
 let package = Package(
     name: "aviary",
     platforms: [.macOS(.v26)],
@@ -85,16 +96,8 @@ let package = Package(
         .target(
             name: "AviaryClient",
             dependencies: [
-                "AviaryWire", nioCore, nioPosix, deque, logging, crypto,
-                .product(
-                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
-                    condition: .when(traits: ["ServiceLifecycle"])),
-                .product(
-                    name: "Metrics", package: "swift-metrics",
-                    condition: .when(traits: ["Metrics"])),
-                .product(
-                    name: "Tracing", package: "swift-distributed-tracing",
-                    condition: .when(traits: ["Tracing"])),
+                "AviaryWire", nioCore, nioPosix, deque, logging, crypto, optionalLifecycle, metrics,
+                tracing,
             ], swiftSettings: strict),
         .executableTarget(
             name: "aviary",
@@ -152,8 +155,9 @@ let package = Package(
         .testTarget(
             name: "AviaryClientTests",
             dependencies: [
-                "AviaryClient", "AviaryServer", "AviaryCore", "AviaryWire", deque, nioCore,
-                nioPosix, logging,
+                "AviaryClient", "AviaryServer", "AviaryCore", "AviaryWire", "CAllocationCounter",
+                deque, nioCore, nioPosix, logging, optionalLifecycle, metrics, metricsTestKit,
+                tracing, inMemoryTracing,
             ], swiftSettings: relaxed),
         .testTarget(
             name: "AviaryTestingTests", dependencies: ["AviaryTesting", "AviaryClient"],

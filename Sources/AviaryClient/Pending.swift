@@ -17,18 +17,26 @@ public struct Pending<Reply: Sendable>: Sendable {
 
     /// Waits for the reply. A task that is cancelled takes the request back if it has not been sent,
     /// and stops waiting for it if it has.
+    ///
+    /// On an actor, tasks that were told something before have their turn before this one, also when
+    /// the reply is there already.
     public var value: Reply {
         get async throws(ClientError) {
-            if let result = cell.result { return try result.get() }
-            let result: Result<Reply, ClientError> = await withTaskCancellationHandler {
-                await unsafe withUnsafeContinuation { continuation in
-                    let waiter = unsafe ReplyWaiter(continuation)
-                    if let result = cell.wait(waiter) { waiter.resume(result) }
-                }
-            } onCancel: {
-                driver.cancel(sequence)
-            }
-            return try result.get()
+            try await result(isolation: #isolation).get()
+        }
+    }
+
+    /// The closure stays on the isolation only because it captures it. Off it and back, tasks may
+    /// overtake each other.
+    func result(isolation: isolated (any Actor)?) async -> Result<Reply, ClientError> {
+        if isolation == nil, let result = cell.result { return result }
+        return await withTaskCancellationHandler {
+            _ = isolation
+            let waiter = Handover<Result<Reply, ClientError>>()
+            if let result = cell.wait(waiter) { waiter.give(result) }
+            return await waiter.value
+        } onCancel: {
+            driver.cancel(sequence)
         }
     }
 }
@@ -46,9 +54,9 @@ final class ReplyCell<Reply: Sendable>: ReplySink {
 
     private enum State {
         case new
-        case awaited(ReplyWaiter<Reply>)
+        case awaited(Handover<Outcome>)
         /// By several tasks, which is rare.
-        case awaitedByMany([ReplyWaiter<Reply>])
+        case awaitedByMany([Handover<Outcome>])
         case done(Outcome)
     }
 
@@ -70,7 +78,7 @@ final class ReplyCell<Reply: Sendable>: ReplySink {
     }
 
     /// - Returns: the result, if it is there; the waiter is not kept then.
-    func wait(_ waiter: ReplyWaiter<Reply>) -> Outcome? {
+    func wait(_ waiter: Handover<Outcome>) -> Outcome? {
         state.withLock { state in
             switch state {
             case .new: state = .awaited(waiter)
@@ -135,26 +143,13 @@ final class ReplyCell<Reply: Sendable>: ReplySink {
             state = .done(outcome)
             return before
         }
-        switch before {
-        case .new: break
-        case .awaited(let waiter): waiter.resume(outcome)
-        case .awaitedByMany(let waiters): for waiter in waiters { waiter.resume(outcome) }
-        case .done: return
-        }
+        if case .done = before { return }
+        // First, so that whoever has a reply finds it measured.
         measurement.end(outcome)
-    }
-}
-
-/// A task that waits for a reply. It is resumed once: whoever takes it out of the cell's state does.
-@safe
-struct ReplyWaiter<Reply: Sendable>: Sendable {
-    private let continuation: UnsafeContinuation<Result<Reply, ClientError>, Never>
-
-    init(_ continuation: UnsafeContinuation<Result<Reply, ClientError>, Never>) {
-        unsafe self.continuation = continuation
-    }
-
-    func resume(_ result: Result<Reply, ClientError>) {
-        unsafe continuation.resume(returning: result)
+        switch before {
+        case .new, .done: break
+        case .awaited(let waiter): waiter.give(outcome)
+        case .awaitedByMany(let waiters): for waiter in waiters { waiter.give(outcome) }
+        }
     }
 }

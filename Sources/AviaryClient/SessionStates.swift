@@ -29,7 +29,7 @@ public struct SessionStates: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async -> SessionState? {
-            switch await subscription.queue.next() {
+            switch await subscription.queue.next(isolation: actor) {
             case .element(let state): state
             case .end: nil
             }

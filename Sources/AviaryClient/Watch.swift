@@ -47,7 +47,7 @@ public struct Watch: AsyncSequence, Sendable {
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws(ClientError) -> WatchEvent? {
-            switch await token.queue.events.next() {
+            switch await token.queue.events.next(isolation: actor) {
             case .element(let event): return event
             case .end(nil): return nil
             case .end(let error?):

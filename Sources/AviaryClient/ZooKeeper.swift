@@ -60,20 +60,27 @@ public final class ZooKeeper: Sendable {
     /// - Throws: `.sessionExpired` or `.authenticationFailed`, if that ended it.
     public func run() async throws(ClientError) {
         driver.start()
+        await untilEnded(isolation: #isolation)
+        if let reason = driver.ending, reason != .closed { throw ClientError(reason) }
+    }
+
+    /// Stays on the caller's isolation, as the closures do that capture it.
+    private func untilEnded(isolation: isolated (any Actor)?) async {
         await withTaskCancellationHandler {
+            _ = isolation
             #if ServiceLifecycle
                 await withGracefulShutdownHandler {
-                    await ended()
+                    _ = isolation
+                    await driver.untilEnded()
                 } onGracefulShutdown: { [driver] in
                     driver.close()
                 }
             #else
-                await ended()
+                await driver.untilEnded()
             #endif
         } onCancel: {
             driver.close()
         }
-        if let reason = driver.ending, reason != .closed { throw ClientError(reason) }
     }
 
     /// A session for as long as `body` runs: closed when it returns or throws.
@@ -101,11 +108,6 @@ public final class ZooKeeper: Sendable {
     /// timeout. Returns when it is over, at most after some seconds, also in a cancelled task.
     public func close() async {
         driver.close()
-        await ended()
-    }
-
-    /// Also waits in a task that is cancelled: what it waits for has a limit of its own.
-    private func ended() async {
         await driver.untilEnded()
     }
 

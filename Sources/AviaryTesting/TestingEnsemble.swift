@@ -25,6 +25,8 @@ public final class TestingEnsemble: Sendable {
     /// - Parameters:
     ///   - count: how many members it has. With 3 one may be down, with 5 two.
     ///   - settings: as of ``TestingServer/withServer(settings:logger:_:)``.
+    ///   - logger: takes what the members log; nil: nobody does.
+    ///   - body: is given the ensemble.
     /// - Throws: what `body` throws, or ``TestingError``.
     public static func withEnsemble<Result>(
         of count: Int = 3, settings: [String: String] = [:], logger: Logger? = nil,

@@ -39,6 +39,7 @@ public final class TestingServer: Sendable {
     ///   - settings: under the names of `zoo.cfg`, as in `["tickTime": "500"]`. Without them a tick
     ///     takes 100 ms, and sessions may have timeouts from 200 ms on.
     ///   - logger: takes what the server logs; nil: nobody does.
+    ///   - body: is given the server.
     /// - Throws: what `body` throws, or ``TestingError``.
     public static func withServer<Result>(
         settings: [String: String] = [:], logger: Logger? = nil,

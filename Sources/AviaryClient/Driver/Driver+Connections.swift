@@ -109,13 +109,13 @@ extension Driver {
                 state.session.connectedHost
             )
         }
+        log(new, session, server)
+        Measurement.entered(new)
         for queue in queues {
             queue.offer(new)
             if new.isFinal { queue.finish() }
         }
         if new.isFinal { ended() }
-        log(new, session, server)
-        Measurement.entered(new)
     }
 
     private func ended() {
@@ -128,7 +128,7 @@ extension Driver {
             return (state.waitersForEnd, state.timer)
         }
         timer?.cancel()
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters { waiter.give(()) }
     }
 
     private func log(_ new: SessionState, _ session: SessionID, _ server: Host?) {
@@ -148,15 +148,14 @@ extension Driver {
         state.withLock { $0.toldState.isFinal ? $0.session.ending : nil }
     }
 
-    /// Waits for the end, also in a task that is cancelled.
+    /// Waits for the end, also in a task that is cancelled: it comes within a limit of its own.
     func untilEnded() async {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if !state.toldState.isFinal { state.waitersForEnd.append(continuation) }
-                return state.toldState.isFinal
-            }
-            if isOver { continuation.resume() }
+        let waiter = Handover<Void>()
+        let isOver = state.withLock { state in
+            if !state.toldState.isFinal { state.waitersForEnd.append(waiter) }
+            return state.toldState.isFinal
         }
+        if !isOver { await waiter.value }
     }
 
     func waitUntilConnected(_ timeout: Duration?) async throws(ClientError) {

@@ -27,7 +27,7 @@ final class Driver: Sendable {
         var toldState = SessionState.connecting
         var observers: [UInt64: EventQueue<SessionState>] = [:]
         var nextObserver: UInt64 = 0
-        var waitersForEnd: [CheckedContinuation<Void, Never>] = []
+        var waitersForEnd: [Handover<Void>] = []
     }
 
     let state: Mutex<State>

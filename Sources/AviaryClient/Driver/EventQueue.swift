@@ -12,8 +12,7 @@ final class EventQueue<Element: Sendable>: Sendable {
 
     private struct State {
         var buffer: Deque<Element> = []
-        var waiters: [(number: UInt64, continuation: CheckedContinuation<Step, Never>)] = []
-        var nextNumber: UInt64 = 0
+        var waiters: [Handover<Step>] = []
         var ending: Step?
     }
 
@@ -26,51 +25,52 @@ final class EventQueue<Element: Sendable>: Sendable {
     }
 
     func offer(_ element: Element) {
-        let waiter = state.withLock { state -> CheckedContinuation<Step, Never>? in
+        let waiter = state.withLock { state -> Handover<Step>? in
             if state.ending != nil { return nil }
-            if !state.waiters.isEmpty { return state.waiters.removeFirst().continuation }
+            if !state.waiters.isEmpty { return state.waiters.removeFirst() }
             merge(&state.buffer, element)
             return nil
         }
-        waiter?.resume(returning: .element(element))
+        waiter?.give(.element(element))
     }
 
     /// What was offered before can still be taken.
     func finish(_ error: ClientError? = nil) {
-        let waiters = state.withLock { state -> [CheckedContinuation<Step, Never>] in
+        let waiters = state.withLock { state -> [Handover<Step>] in
             if state.ending != nil { return [] }
             state.ending = .end(error)
             defer { state.waiters = [] }
-            return state.waiters.map(\.continuation)
+            return state.waiters
         }
-        for waiter in waiters { waiter.resume(returning: .end(error)) }
+        for waiter in waiters { waiter.give(.end(error)) }
     }
 
     /// Waits for the next value. A task that is cancelled gets the end.
-    func next() async -> Step {
-        let number = state.withLock { state in
-            state.nextNumber += 1
-            return state.nextNumber
-        }
+    ///
+    /// The closure stays on the isolation only because it captures it. Off it and back, tasks may
+    /// overtake each other.
+    func next(isolation: isolated (any Actor)? = #isolation) async -> Step {
+        let waiter = Handover<Step>()
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let step = state.withLock { state -> Step? in
-                    if let element = state.buffer.popFirst() { return .element(element) }
-                    if let ending = state.ending { return ending }
-                    if Task.isCancelled { return .end(nil) }
-                    state.waiters.append((number, continuation))
-                    return nil
-                }
-                if let step { continuation.resume(returning: step) }
+            _ = isolation
+            let step = state.withLock { state -> Step? in
+                if let element = state.buffer.popFirst() { return .element(element) }
+                if let ending = state.ending { return ending }
+                if Task.isCancelled { return .end(nil) }
+                state.waiters.append(waiter)
+                return nil
             }
+            if let step { return step }
+            return await waiter.value
         } onCancel: {
-            let waiter = state.withLock { state -> CheckedContinuation<Step, Never>? in
-                guard let index = state.waiters.firstIndex(where: { $0.number == number }) else {
-                    return nil
+            let isWaiting = state.withLock { state in
+                guard let index = state.waiters.firstIndex(where: { $0 === waiter }) else {
+                    return false
                 }
-                return state.waiters.remove(at: index).continuation
+                state.waiters.remove(at: index)
+                return true
             }
-            waiter?.resume(returning: .end(nil))
+            if isWaiting { waiter.give(.end(nil)) }
         }
     }
 }
