@@ -52,8 +52,8 @@ package struct ServerSettings: Sendable {
     package var maximumOutboxBytes = 32 << 20
     /// Entries of one access control list; a longer one is invalid.
     package var maximumACLEntries = 1024
-    /// What a transaction takes in the log; a request that would take more is refused, since Apache
-    /// reads no more than twice `jute.maxbuffer`.
+    /// What a transaction takes in the log, with its header and digest; a request that would take more
+    /// is refused, since Apache reads no more than twice `jute.maxbuffer`.
     package var maximumTransactionBytes = 2 * 0xf_ffff
     /// How often containers and TTL nodes are looked through (`znode.container.checkIntervalMs`).
     package var containerCheckIntervalMilliseconds: Int64 = 60_000

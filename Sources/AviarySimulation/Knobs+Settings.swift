@@ -11,6 +11,7 @@ extension Knobs {
         settings.minimumSessionTimeoutMilliseconds = Int32(clamping: 2 * tickMilliseconds)
         settings.maximumSessionTimeoutMilliseconds = Int32(clamping: 20 * tickMilliseconds)
         settings.maximumFrameLength = maximumFrameLength
+        settings.maximumTransactionBytes = maximumTransactionBytes
         settings.snapCount = snapCount
         settings.globalOutstandingLimit = globalOutstandingLimit
         settings.maximumReplyBatchBytes = maximumReplyBatchBytes
@@ -96,7 +97,8 @@ extension Knobs {
             ("sessionTicks", sessionTicks), ("faultTicks", faultTicks),
             ("faultGapMicroseconds", faultGap), ("faultLengthMicroseconds", faultLength),
             ("maximumNotificationTicks", Int(maximumNotificationTicks)),
-            ("endOfEpoch", Int(endOfEpoch)),
+            ("endOfEpoch", Int(endOfEpoch)), ("maximumTransactionBytes", maximumTransactionBytes),
+            ("ephemeralsPerSession", ephemeralsPerSession),
         ]
         let switches: [(String, Bool)] = [
             ("readsLog", readsLog), ("prefersSnapshots", prefersSnapshots),

@@ -48,6 +48,11 @@ package struct Knobs: Sendable {
     var endOfEpoch: UInt32
     /// Whether learners hand on what no client of theirs may ask for, as Apache's do.
     var hasForeignRequests: Bool
+    /// The longest transaction that a server reads. Only a scenario makes it short.
+    var maximumTransactionBytes = QuorumPacketDecoder.defaultMaximumLength
+    /// How many ephemerals a client makes before it closes its session; 0: as it comes. Only a
+    /// scenario sets it.
+    var ephemeralsPerSession = 0
 
     /// How votes are counted.
     enum Grouping: String {

@@ -132,6 +132,10 @@ struct ProtocolChecker {
         var reader = JuteReader(proposed.bytes.readableBytesSpan)
         do throws(WireError) {
             let transaction = try LogEntry(from: &reader)
+            // We do, and Apache's servers do not.
+            if transaction.header.type == .check {
+                fail(.codec, "transaction \(zxid) is a check, which Apache's do not read", at: time)
+            }
             ledger.commit(Ledger.Entry(zxid: zxid, hash: hash, transaction: transaction))
             if let (invariant, detail) = model.apply(transaction) {
                 fail(invariant, detail, at: time)

@@ -15,6 +15,15 @@ package enum Sabotage: String, Hashable, Sendable, CaseIterable {
     case keepsOldLog = "keeps-old-log"
     /// ZOOKEEPER-2307 and 1653.
     case losesEpochs = "loses-epochs"
+    /// H.9 in the specification.
+    case proposesForeignRequests = "proposes-foreign-requests"
+    /// ZOOKEEPER-4925.
+    case skipsHistory = "skips-history"
+    /// ZOOKEEPER-4306.
+    case listsAllEphemerals = "lists-all-ephemerals"
+    /// ZOOKEEPER-1277.
+    case overflowsEpochs = "overflows-epochs"
+    case refusesEarly = "refuses-early"
 
     package var explanation: String {
         switch self {
@@ -27,6 +36,13 @@ package enum Sabotage: String, Hashable, Sendable, CaseIterable {
         case .installsInMemory: "a leader's snapshot is used and not written to disk"
         case .keepsOldLog: "a leader's snapshot leaves the log of before in its place"
         case .losesEpochs: "epochs are said to be safe and not written"
+        case .proposesForeignRequests:
+            "a leader makes a transaction of a check that a learner hands on"
+        case .skipsHistory: "a leader leaves a transaction out of the history that it sends"
+        case .listsAllEphemerals:
+            "the end of a session lists all its ephemerals, longer than a server reads"
+        case .overflowsEpochs: "a leader out of zxids goes on with those of the next epoch"
+        case .refusesEarly: "a leader ends a session for its client before a quorum has"
         }
     }
 }

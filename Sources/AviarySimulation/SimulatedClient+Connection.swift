@@ -87,13 +87,6 @@ extension SimulatedClient {
         childWatches.age()
     }
 
-    /// The session is no more.
-    private func forget() {
-        session = .none
-        dataWatches.removeAll()
-        childWatches.removeAll()
-    }
-
     // MARK: Sending
 
     private func send(_ frame: ByteBuffer, _ simulator: Simulator) {

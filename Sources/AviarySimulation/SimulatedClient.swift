@@ -34,6 +34,8 @@ final class SimulatedClient {
     var lastSent: Int64 = 0
     var connectedAt: Int64 = 0
     private var written = 0
+    /// In this session, if they are counted.
+    private var ephemeralsMade = 0
     /// A write that was asked for and answered after the faults had ended.
     var hasWrittenSince = false
 
@@ -62,6 +64,7 @@ final class SimulatedClient {
 
     /// Something to ask for.
     func makeRequest() -> ClientOperation.Request {
+        if let request = makeCountedRequest() { return request }
         let watch = random.below(3) == 0
         switch random.below(20) {
         case 0...2: return .create(path(), data: data(), .persistent)
@@ -80,6 +83,23 @@ final class SimulatedClient {
             return random.below(30) == 0
                 ? .close : .exists(Self.ephemeralPath(random.below(4)), watch: watch)
         }
+    }
+
+    /// Every other request makes an ephemeral, until there are as many as the session is to have.
+    private func makeCountedRequest() -> ClientOperation.Request? {
+        guard knobs.ephemeralsPerSession > 0 else { return nil }
+        if ephemeralsMade >= knobs.ephemeralsPerSession { return .close }
+        guard random.below(2) == 0 else { return nil }
+        ephemeralsMade += 1
+        return .create("/q/e-", data: data(), .ephemeralSequential)
+    }
+
+    /// The session is no more.
+    func forget() {
+        session = .none
+        ephemeralsMade = 0
+        dataWatches.removeAll()
+        childWatches.removeAll()
     }
 
     static func ephemeralPath(_ number: Int) -> Path { Path("/e\(number)") }

@@ -2,6 +2,7 @@ import AviaryCore
 import AviaryStorage
 import AviaryWire
 import DequeModule
+import NIOCore
 import Zab
 
 /// A machine of the ensemble: its disk and its clocks outlive a crash, the server on it does not.
@@ -120,6 +121,10 @@ final class LiveServer {
     var leadsSince: Int64 = 0
     /// The one that it leads, or led last.
     var epoch: UInt32 = 0
+    /// Sessions whose end it has proposed because nothing was heard of them.
+    var expired: Set<SessionID> = []
+    /// For sabotage: what it says in place of what it has proposed.
+    var mistakes: [Zxid: ByteBuffer] = [:]
     /// The sessions that were heard since the last ping, at a learner.
     var touched: [SessionID] = []
 

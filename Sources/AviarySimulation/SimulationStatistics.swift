@@ -36,6 +36,8 @@ package struct SimulationStatistics: Hashable, Sendable {
         case sessionsClosed
         case sessionsExpired
         case sessionsRefused
+        /// Those with so many ephemerals that no server could read a list of them.
+        case endsWithoutList
         case revalidations
         case reconnections
         case localSessions

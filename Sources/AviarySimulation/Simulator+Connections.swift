@@ -22,7 +22,9 @@ extension Simulator {
     }
 
     func readFromClient(_ wire: Wire, _ server: LiveServer) {
-        guard let id = wire.connection, !wire[.acceptor].isGone else { return }
+        guard let id = wire.connection, !wire[.acceptor].isGone, !refusesEarly(wire, server) else {
+            return
+        }
         let before = server.core.statistics.packetsReceived
         var input = wire[.acceptor].input
         wire[.acceptor].input = ByteBuffer()

@@ -125,7 +125,7 @@ extension Simulator {
 
     private func send(_ message: LeaderMessage, on wire: Wire, of server: LiveServer) {
         var bytes = ByteBuffer()
-        message.write(to: &bytes)
+        for message in mistaken(message, to: wire, by: server) { message.write(to: &bytes) }
         send(bytes, from: .acceptor, on: wire)
     }
 
@@ -178,9 +178,11 @@ extension Simulator {
             return
         }
         statistics[.foreignRequests] += 1
+        let isCheck = oneIn(2)
         request = ForwardedRequest(
-            session: request.session, cxid: .max,
-            type: oneIn(2) ? OpCode.check.rawValue : Int32(random.below(200)) + 200,
+            session: request.session,
+            cxid: isCheck ? Self.foreignCheckXid : Self.foreignCheckXid - 1,
+            type: isCheck ? OpCode.check.rawValue : Int32(random.below(200)) + 200,
             body: request.body, identities: request.identities)
         LearnerMessage.request(request).write(to: &bytes)
     }
@@ -259,7 +261,9 @@ extension Simulator {
 
     private func nextPacket(_ wire: Wire, _ side: Wire.Side) -> QuorumPacket? {
         do throws(WireError) {
-            let next = try QuorumPacketDecoder().nextPacket(
+            let next = try QuorumPacketDecoder(
+                maximumLength: knobs.maximumTransactionBytes
+            ).nextPacket(
                 in: wire[side].input.readableBytesSpan, from: 0)
             guard let next else { return nil }
             wire[side].input.moveReaderIndex(forwardBy: next.end)

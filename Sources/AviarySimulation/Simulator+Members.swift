@@ -157,10 +157,13 @@ extension Simulator {
         server.effects.notices.removeAll()
         journal.mix(Int64(disk.count) << 32 | Int64(peers.count) << 16 | Int64(listed.count))
         for order in disk {
-            if case .append(let proposal) = order {
-                observe(proposal, of: server, isOwn: wasLeading)
+            guard case .append(var proposal) = order else {
+                server.orders.append(order)
+                continue
             }
-            server.orders.append(order)
+            if wasLeading { proposal = mistaken(proposal, by: server) }
+            observe(proposal, of: server, isOwn: wasLeading)
+            server.orders.append(.append(proposal))
         }
         if !disk.isEmpty { wakeDisk(server) }
         for order in peers { carryOut(order, of: server) }

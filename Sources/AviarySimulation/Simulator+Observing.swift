@@ -25,11 +25,16 @@ extension Simulator {
     /// Sees whether a session may end that its client has not closed.
     private func observeEnd(_ proposal: Proposal, by server: LiveServer) {
         var reader = JuteReader(proposal.bytes.readableBytesSpan)
-        guard let header = try? TxnHeader(from: &reader) else { return }
+        guard let entry = try? LogEntry(from: &reader) else { return }
+        let header = entry.header
         note("\(members[server.member].id) proposes \(header.words)")
         guard header.type == .closeSession else { return }
+        if unreadableEnd(entry) != nil { statistics[.endsWithoutList] += 1 }
         contract.ended(header.session)
-        if header.cxid == 0 { checkExpiry(of: header.session, by: server) }
+        if header.cxid == 0 {
+            server.expired.insert(header.session)
+            checkExpiry(of: header.session, by: server)
+        }
     }
 
     /// A step has been taken.
@@ -58,6 +63,7 @@ extension Simulator {
         server.epoch = epoch
         server.leadsSince = now
         server.heard = [:]
+        server.expired = []
         statistics[.epochs] += 1
         checker.established(
             epoch, by: server.member, with: server.appended, among: members, at: now)

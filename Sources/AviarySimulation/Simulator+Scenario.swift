@@ -41,7 +41,9 @@ extension Knobs {
             "diskDelayMicroseconds": \.diskDelay, "thinkTimeMicroseconds": \.thinkTime,
             "pipelineDepth": \.pipelineDepth, "sessionTicks": \.sessionTicks,
             "faultTicks": \.faultTicks, "faultGapMicroseconds": \.faultGap,
-            "faultLengthMicroseconds": \.faultLength,
+            "faultLengthMicroseconds": \.faultLength, "maximumFrameLength": \.maximumFrameLength,
+            "maximumTransactionBytes": \.maximumTransactionBytes,
+            "ephemeralsPerSession": \.ephemeralsPerSession,
         ]
     }
 

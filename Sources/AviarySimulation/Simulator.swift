@@ -59,13 +59,15 @@ package final class Simulator {
         self.knobs = knobs
         journal = Journal(limit: journalLines, sink: sink)
         faultsEnd = max(Int64(knobs.faultTicks) * knobs.tick, (script.last?.at ?? 0) + knobs.tick)
-        members = (0..<knobs.members).map { index in
+        var told = knobs
+        if sabotage == .overflowsEpochs { told.endOfEpoch = .max }
+        members = (0..<knobs.members).map { [told] index in
             let drift = knobs.clockDrift
             let clock = SimulatedClock(
                 offset: Int64(random.below(1_000_000_000)),
                 wallOffset: 1_700_000_000_000_000 + Int64(random.below(10_000_000)),
                 drift: Int64(random.below(2 * drift + 1) - drift))
-            return SimulatedMember(index, knobs, clock: clock, diskSeed: random.next())
+            return SimulatedMember(index, told, clock: clock, diskSeed: random.next())
         }
         network = Network(nodes: knobs.members + knobs.clients, members: knobs.members)
         checker = ProtocolChecker(knobs)

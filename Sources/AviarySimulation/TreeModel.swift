@@ -48,6 +48,8 @@ struct TreeModel {
 
     func isLive(_ session: SessionID) -> Bool { sessions[session] != nil }
 
+    func ephemerals(of session: SessionID) -> [Path] { owned[session] ?? [] }
+
     func wasMade(_ session: SessionID) -> Bool { made.contains(session) }
 
     // MARK: Reading

@@ -67,6 +67,9 @@ final class Wire {
     var sentToAcceptor = 0
     var takenByAcceptor = 0
 
+    /// For sabotage, while history is sent: the last of it, which waits for what comes next.
+    var lastOfHistory: [LeaderMessage]?
+
     // At a learner's end.
     /// Reads the tree that follows a `snap`.
     var snapshot: (zxid: Zxid, reader: TreeReader)?

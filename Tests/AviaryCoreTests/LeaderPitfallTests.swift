@@ -198,4 +198,22 @@ struct LeaderPitfallTests {
         harness.persist()
         #expect(harness.appended.last?.txn == .closeSession(ephemerals: ["/e"]))
     }
+
+    /// The limit is for all that stands in the log, not for the list alone.
+    @Test func `what ends a session is never longer in the log than the limit`() throws {
+        for limit in 120..<200 {
+            let harness = CoreHarness { $0.maximumTransactionBytes = limit }
+            let client = harness.client()
+            for number in 0..<10 { _ = client.create("/\(number)23456", flags: 1) }
+            client.send(.closeSession)
+            harness.persist()
+            let entry = try #require(harness.appended.last)
+            var bytes = ByteBuffer()
+            entry.write(to: &bytes)
+            #expect(bytes.readableBytes <= limit)
+            // Ten paths, each with its length, their number, header and digest.
+            let whole = 10 * (4 + 7) + 4 + 32 + 12
+            #expect((entry.txn == .closeSession(ephemerals: [])) == (whole > limit))
+        }
+    }
 }

@@ -17,7 +17,14 @@ struct ScenarioTests {
     }
 
     @Test func `there are scenarios`() {
-        #expect(Self.files.count >= 9)
+        #expect(Self.files.count >= 13)
+    }
+
+    /// But for two, which are about the checkers alone.
+    @Test func `each mistake of ZooKeeper's has a scenario that finds it`() throws {
+        let found = try Set(Self.files.compactMap { try Self.scenario($0).breaks })
+        let others: Set<Sabotage> = [.acknowledgesEarly, .commitsOutOfOrder]
+        #expect(found == Set(Sabotage.allCases).subtracting(others))
     }
 
     @Test(arguments: files)

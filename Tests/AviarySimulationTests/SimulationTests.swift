@@ -27,7 +27,7 @@ struct SimulationTests {
 
     /// Scenarios see to what not every hundred seeds have.
     private static func isRare(_ count: SimulationStatistics.Count) -> Bool {
-        count == .readOnlySessions || count == .diskFaults
+        count == .readOnlySessions || count == .diskFaults || count == .endsWithoutList
     }
 
     /// Each of these has found a mistake once, with the settings that belong to its number now or
@@ -48,8 +48,9 @@ struct SimulationTests {
         #expect(Simulator(seed: 0).run().trace != Simulator(seed: 1).run().trace)
     }
 
-    /// The checkers are tested themselves: a mistake that they are for must be found.
-    @Test(arguments: Sabotage.allCases)
+    /// The checkers are tested themselves: a mistake that they are for must be found. Only a scenario
+    /// makes sessions end with more ephemerals than a server reads; it finds that mistake.
+    @Test(arguments: Sabotage.allCases.filter { $0 != .listsAllEphemerals })
     func `a mistake that is made on purpose is found`(sabotage: Sabotage) throws {
         let found = try #require(
             (0..<1000 as Range<UInt64>).first { seed in

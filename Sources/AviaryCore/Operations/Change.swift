@@ -97,7 +97,7 @@ extension ServerCore {
         var parts: [Txn.Part] = []
         parts.reserveCapacity(request.operations.count)
         var hasFailed = false
-        var bytes = 0
+        var bytes = LogEntry.frameByteCount + Txn.multi([]).byteCount(type: .multi)
         for operation in request.operations {
             if hasFailed {
                 let code = ZooKeeperError.runtimeInconsistency.rawValue

@@ -40,7 +40,8 @@ extension ServerCore {
         // A transaction that nobody can read ends an ensemble (ZOOKEEPER-4306). Without the list every
         // server, Apache's too, finds the same nodes by their owner.
         let txn = Txn.closeSession(ephemerals: paths)
-        let isTooLong = txn.byteCount(type: .closeSession) > settings.maximumTransactionBytes
+        let byteCount = LogEntry.frameByteCount + txn.byteCount(type: .closeSession)
+        let isTooLong = byteCount > settings.maximumTransactionBytes
         return isTooLong ? .closeSession(ephemerals: []) : txn
     }
 

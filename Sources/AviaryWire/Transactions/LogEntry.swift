@@ -6,6 +6,9 @@ package struct LogEntry: WireRecord, Hashable {
     package var txn: Txn
     package var digest: TxnDigest?
 
+    /// What an entry takes besides its record, at most.
+    package static let frameByteCount = TxnHeader.byteCount + TxnDigest.byteCount
+
     package init(header: TxnHeader, txn: Txn, digest: TxnDigest?) {
         self.header = header
         self.txn = txn
