@@ -47,9 +47,21 @@ class Writer(roundtrip.Writer):
         self.number = number
 
     def attach_to_one_of(self, members):
+        """And writes: what the last connection left in flight is done before that, or refused as
+        SESSION_MOVED."""
         first = self.number % len(members)
-        self.client = attach([*members[first:], *members[:first]], self.session,
-                             f'the session of writer {self.number}', last_zxid=self.last_zxid)
+        what = f'the session of writer {self.number}'
+
+        def written():
+            self.client = attach([*members[first:], *members[:first]], self.session, what,
+                                 last_zxid=self.last_zxid)
+            try:
+                return self.client.call(
+                    roundtrip.SET_DATA, rawclient.set_record(f'/alive-{self.number}', b''))
+            except OSError:
+                return None
+        reply = harness.wait_until(written, ensembles.LONGEST_WAIT_SECONDS, f'that one writes for {what}')
+        self.last_zxid = roundtrip.done(reply).zxid
 
     def stop(self):
         """Ends the thread, whether or not its member has ended."""
@@ -73,8 +85,6 @@ class Writers:
 
     def start(self):
         for writer in self.all:
-            if writer.thread:
-                writer.attach_to_one_of(self.ensemble.running)
             writer.start()
 
     def wait_for_more(self, count=40):
@@ -90,8 +100,10 @@ class Writers:
             writer.stop()
 
     def losses(self):
-        """What any member lacks of what was acknowledged, once the writers are stopped. They go on
-        from what the tree has: what nobody acknowledged may be in it."""
+        """What any member lacks of what was acknowledged, once the writers are stopped. They can go
+        on from what the tree has: what nobody acknowledged may be in it."""
+        for writer in self.all:
+            writer.attach_to_one_of(self.ensemble.running)
         self.ensemble.wait_until_in_step()
         trees = [roundtrip.read(member, roundtrip.LIVE) for member in self.ensemble.running]
         return [f'member {member.identity} ({member.kind}): {line}'

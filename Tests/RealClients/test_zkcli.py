@@ -8,8 +8,9 @@ they are. Masked is only what cannot be the same in two runs:
   - the server's port;
   - that a deleteall failed, which the client forgets now and then (it lets go of the semaphore
     before it notes the failure in ZKUtil.deleteInBatch); what it left is looked at instead.
-getEphemerals and whoami are sorted, since Apache keeps paths and identities in hash sets. Nothing
-else is reordered; the shell itself sorts children.
+getEphemerals and whoami are sorted, since Apache keeps paths and identities in hash sets, and so are
+the events of removewatches: the client has them in a hash map (WatchDeregistration.unregister), whose
+keys hash differently in each JVM. Nothing else is reordered; the shell itself sorts children.
 """
 import codecs
 import difflib
@@ -827,7 +828,8 @@ class Mask:
         if line.startswith('getEphemerals'):
             text = re.sub(r'\[(/.*)\]', lambda found: str(sorted(found.group(1).split(', '))), text)
         lines = text.splitlines()
-        return sorted(lines) if line == 'whoami' else lines
+        unordered = line == 'whoami' or line.startswith('removewatches')
+        return sorted(lines) if unordered else lines
 
     def prefixed(self, line, output, errors):
         return (*('out: ' + each for each in self.lines(line, output)),
