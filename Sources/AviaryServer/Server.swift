@@ -112,6 +112,7 @@ package struct Server: Sendable {
             whitelist: configuration.fourLetterWords,
             configuration: ConfigurationText(configuration))
         let backlog = configuration.clientPortListenBacklog
+        let buffers = host.loops.map { ($0, ReadBuffers()) }
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(
                 .backlog, value: CInt(backlog > 0 ? backlog : defaultBacklog)
@@ -123,8 +124,11 @@ package struct Server: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let own = buffers.first { $0.0 === channel.eventLoop }?.1 ?? ReadBuffers()
+                    try channel.syncOptions?.setOption(
+                        .recvAllocator, value: ReadBufferAllocator(own))
                     try channel.pipeline.syncOperations.addHandler(
-                        ClientConnectionHandler(host: host, words: words))
+                        ClientConnectionHandler(host: host, words: words, buffers: own))
                 }
             }
         if let address = configuration.clientPortAddress {

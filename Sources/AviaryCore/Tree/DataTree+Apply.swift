@@ -126,9 +126,7 @@ extension DataTree {
             node.setData(data)
             node.content = NodeDigest.content(
                 path: id == .root ? RawSpan() : path.bytes.raw, data: node.data)
-            node.stat.version = version
-            node.stat.mzxid = header.zxid
-            node.stat.mtime = header.time
+            node.changed(to: version, by: header.zxid, at: header.time)
             return ((node.dataLength, node.digestValue), node.clientStat, node.acl)
         }
         digest = digest &- before.1 &+ after.1
@@ -206,14 +204,14 @@ extension DataTree {
         precondition(nodes[id].firstChild == .none, "only a node without children is deleted")
         digest &-= digestValue(of: id)
         approximateDataSize -= path.bytes.count + nodes[id].dataLength
-        if let owner = nodes[id].stat.owner.session(extendedTypes: extendedTypes) {
+        if let owner = nodes[id].owner.session(extendedTypes: extendedTypes) {
             ephemerals[owner]?.remove(id)
             if ephemerals[owner]?.isEmpty == true {
                 ephemerals[owner] = nil
                 ephemerals.giveBackRoom()
             }
             ephemeralCount -= 1
-        } else if nodes[id].stat.owner != .none {
+        } else if nodes[id].owner != .none {
             reapable.remove(id)
         }
         acls.release(nodes[id].acl)
@@ -236,21 +234,17 @@ extension DataTree {
         let first = nodes[parent].firstChild
         nodes[id].nextSibling = first
         if first != .none { nodes[first].previousSibling = id }
-        nodes[parent].firstChild = id
-        nodes[parent].numChildren += 1
+        nodes[parent].changeChildren(by: 1, first: id)
     }
 
     private mutating func unlink(_ id: NodeID) {
         let parent = nodes[id].parent
         let previous = nodes[id].previousSibling
         let next = nodes[id].nextSibling
-        if previous == .none {
-            nodes[parent].firstChild = next
-        } else {
-            nodes[previous].nextSibling = next
-        }
+        if previous != .none { nodes[previous].nextSibling = next }
         if next != .none { nodes[next].previousSibling = previous }
-        nodes[parent].numChildren -= 1
+        let first = previous == .none ? next : nodes[parent].firstChild
+        nodes[parent].changeChildren(by: -1, first: first)
     }
 
     private mutating func setACL(of id: NodeID, _ acl: [ACL]) {

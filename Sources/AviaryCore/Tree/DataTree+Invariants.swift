@@ -35,9 +35,9 @@ extension DataTree {
         count.nodes += 1
         count.bytes += path.count + node.dataLength
         if node.acl != .openToAll { count.aclKeys.insert(node.acl.snapshotKey) }
-        if let owner = node.stat.owner.session(extendedTypes: extendedTypes) {
+        if let owner = node.owner.session(extendedTypes: extendedTypes) {
             count.ephemerals[owner, default: []].insert(id)
-        } else if node.stat.owner != .none {
+        } else if node.owner != .none {
             count.reapable.insert(id)
         }
         precondition(find(path.raw) == id, "a node is found under its path")

@@ -97,7 +97,7 @@ package struct DataTree: ~Copyable, Sendable {
         var bytes: [UInt8] = []
         for node in names.reversed() {
             bytes.append(UInt8(ascii: "/"))
-            bytes.append(contentsOf: nodes[node].bytes[..<nodes[node].nameLength])
+            bytes.append(nodes[node].name)
         }
         return Path(bytes)
     }
@@ -201,8 +201,7 @@ package struct DataTree: ~Copyable, Sendable {
         nodes[id].setData(text)
         nodes[id].content = NodeDigest.content(
             path: path.raw, data: text.raw)
-        nodes[id].stat.version = -1
-        nodes[id].stat.mtime = time
+        nodes[id].changed(to: -1, by: nodes[id].stat.mzxid, at: time)
     }
 
     /// To be called once after the nodes and sessions of a snapshot.
@@ -230,6 +229,8 @@ extension Znode {
 
     /// Source: DataNode.copyStat, ZooKeeper 3.9.5.
     var clientStat: Stat {
+        let stat = stat
+        let numChildren = numChildren
         var result = Stat()
         result.czxid = stat.czxid
         result.mzxid = stat.mzxid

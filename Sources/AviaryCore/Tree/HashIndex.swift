@@ -3,29 +3,47 @@
 package struct HashIndex: Sendable {
     /// The hash in the high half, the number plus one in the low; 0 is free.
     private var slots: [UInt64]
-    private var mask: Int
+    private var size: Int
     package private(set) var count = 0
 
+    private static let smallestSize = 16
+
     package init() {
-        slots = [UInt64](repeating: 0, count: 16)
-        mask = 15
+        size = Self.smallestSize
+        slots = [UInt64](repeating: 0, count: size)
+    }
+
+    /// Where a hash belongs: as far in as it is among all hashes. So the slots are in about the order
+    /// of the hashes, and those of another size are filled from one end to the other.
+    @inline(__always)
+    private func home(of hash: UInt32) -> Int {
+        Int(truncatingIfNeeded: (UInt64(hash) &* UInt64(size)) >> 32)
+    }
+
+    @inline(__always)
+    private func position(after position: Int) -> Int {
+        position + 1 == size ? 0 : position + 1
+    }
+
+    private func distance(from first: Int, to second: Int) -> Int {
+        second >= first ? second - first : second - first + size
     }
 
     @inline(__always)
     package func find(hash: UInt32, where matches: (UInt32) -> Bool) -> UInt32? {
-        var position = Int(hash) & mask
+        var position = home(of: hash)
         while true {
             let slot = slots[position]
             if slot == 0 { return nil }
             let number = UInt32(truncatingIfNeeded: slot) &- 1
             if UInt32(truncatingIfNeeded: slot >> 32) == hash && matches(number) { return number }
-            position = (position + 1) & mask
+            position = self.position(after: position)
         }
     }
 
     /// - Precondition: no number that matches is in already.
     package mutating func insert(hash: UInt32, _ number: UInt32) {
-        if (count + 1) * 4 > slots.count * 3 { resize(to: slots.count * 2) }
+        if (count + 1) * 4 > size * 3 { resize(to: size + size / 2) }
         place(UInt64(hash) << 32 | UInt64(number + 1))
         count += 1
     }
@@ -33,43 +51,43 @@ package struct HashIndex: Sendable {
     /// - Precondition: the number is in under this hash.
     package mutating func remove(hash: UInt32, _ number: UInt32) {
         let wanted = UInt64(hash) << 32 | UInt64(number + 1)
-        var position = Int(hash) & mask
+        var position = home(of: hash)
         while slots[position] != wanted {
             precondition(slots[position] != 0, "the number is not in the index")
-            position = (position + 1) & mask
+            position = self.position(after: position)
         }
         closeGap(at: position)
         count -= 1
-        if Room.isSpare(slots.count, for: count, of: MemoryLayout<UInt64>.stride) {
-            resize(to: slots.count / 4)
+        if Room.isSpare(size, for: count, of: MemoryLayout<UInt64>.stride) {
+            resize(to: max(Self.smallestSize, size / 4))
         }
     }
 
     /// Moves later entries of the run back, so that no tombstone is needed.
     private mutating func closeGap(at position: Int) {
         var gap = position
-        var next = (gap + 1) & mask
+        var next = self.position(after: gap)
         while slots[next] != 0 {
-            let home = Int(slots[next] >> 32) & mask
-            if (next &- home) & mask >= (next &- gap) & mask {
+            let home = home(of: UInt32(truncatingIfNeeded: slots[next] >> 32))
+            if distance(from: home, to: next) >= distance(from: gap, to: next) {
                 slots[gap] = slots[next]
                 gap = next
             }
-            next = (next + 1) & mask
+            next = self.position(after: next)
         }
         slots[gap] = 0
     }
 
-    private mutating func resize(to size: Int) {
+    private mutating func resize(to newSize: Int) {
         let old = slots
+        size = newSize
         slots = [UInt64](repeating: 0, count: size)
-        mask = slots.count - 1
         for slot in old where slot != 0 { place(slot) }
     }
 
     private mutating func place(_ slot: UInt64) {
-        var position = Int(slot >> 32) & mask
-        while slots[position] != 0 { position = (position + 1) & mask }
+        var position = home(of: UInt32(truncatingIfNeeded: slot >> 32))
+        while slots[position] != 0 { position = self.position(after: position) }
         slots[position] = slot
     }
 }

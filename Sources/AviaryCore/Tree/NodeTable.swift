@@ -22,15 +22,20 @@ struct NodeTable: Sendable {
     /// Reads several things of a node: what is reached through the subscript is retained and released
     /// each time.
     func read<Value>(_ id: NodeID, _ body: (borrowing Znode) -> Value) -> Value {
-        let chunk = Int(id.rawValue) / Self.chunkSize
-        let place = Int(id.rawValue) % Self.chunkSize
-        return unsafe chunks.withUnsafeBufferPointer { chunks in
-            unsafe chunks[chunk].withUnsafeBufferPointer { nodes in
-                guard let first = nodes.baseAddress, place < nodes.count else {
-                    preconditionFailure("a node is in the table")
-                }
-                return unsafe body(first.advanced(by: place).pointee)
+        unsafe chunks.withUnsafeBufferPointer { unsafe Self.read(id, in: $0, body) }
+    }
+
+    @inline(__always)
+    private static func read<Value>(
+        _ id: NodeID, in chunks: UnsafeBufferPointer<ContiguousArray<Znode>>,
+        _ body: (borrowing Znode) -> Value
+    ) -> Value {
+        let place = Int(id.rawValue) % chunkSize
+        return unsafe chunks[Int(id.rawValue) / chunkSize].withUnsafeBufferPointer { nodes in
+            guard let first = nodes.baseAddress, place < nodes.count else {
+                preconditionFailure("a node is in the table")
             }
+            return unsafe body(first.advanced(by: place).pointee)
         }
     }
 
@@ -47,14 +52,9 @@ struct NodeTable: Sendable {
         unsafe chunks.withUnsafeBufferPointer { chunks in
             var id = first
             while id != .none {
-                let place = Int(id.rawValue)
-                let chunk = place / Self.chunkSize
-                id = unsafe chunks[chunk].withUnsafeBufferPointer { nodes in
-                    let node = place % Self.chunkSize
-                    let bytes = unsafe nodes[node].bytes
-                    let length = unsafe nodes[node].nameLength
-                    reply.writeJute(bytes.raw.extracting(first: length))
-                    return unsafe nodes[node].nextSibling
+                id = unsafe Self.read(id, in: chunks) { node in
+                    reply.writeJute(node.name)
+                    return node.nextSibling
                 }
             }
         }

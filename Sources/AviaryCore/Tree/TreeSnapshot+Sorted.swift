@@ -37,7 +37,7 @@ extension TreeSnapshot {
             path.removeLast(path.count - step.parentLength)
             if step.id != .root {
                 path.append(UInt8(ascii: "/"))
-                path.append(contentsOf: nodes[step.id].bytes[..<nodes[step.id].nameLength])
+                path.append(nodes[step.id].name)
             }
             addChildren(of: step.id)
             return TreeSnapshot.Node(nodes[step.id])

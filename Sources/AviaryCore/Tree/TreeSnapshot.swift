@@ -69,7 +69,7 @@ package struct TreeSnapshot: Sendable {
                 id = nodes[id].nextSibling
             }
             path.append(UInt8(ascii: "/"))
-            path.append(contentsOf: nodes[id].bytes[..<nodes[id].nameLength])
+            path.append(nodes[id].name)
             return true
         }
 

@@ -14,85 +14,141 @@ package struct NodeID: Hashable, Comparable, Sendable {
     package static func < (left: NodeID, right: NodeID) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// A node of the tree. Its children form a list that runs through them, so that a node costs one
-/// allocation: the array that holds its name and its data.
+/// A node of the tree: 72 bytes here, and a piece of memory with its name and data. What a leaf that
+/// is nobody's does not need is in a second piece. The children form a list that runs through them.
 struct Znode: Sendable {
-    var stat: StatPersisted
-    /// The name, then the data.
-    private(set) var bytes: [UInt8]
-    /// The name's length, and two marks in the top bits.
-    private var lengthAndMarks: UInt32
+    /// What most nodes do not have.
+    private struct Extras {
+        var pzxid: Zxid
+        var owner = NodeOwner.none
+        var cversion: Int32 = 0
+        var aversion: Int32 = 0
+        var numChildren: Int32 = 0
+        var firstChild = NodeID.none
+    }
+
+    private var czxid: Zxid
+    private var mzxid: Zxid
+    private var ctime: Int64
+    private var mtime: Int64
+    private var bytes: NodeBytes
+    /// One or none. Without it `pzxid` is `czxid`.
+    private var extras: [Extras] = []
+    private var version: Int32
     /// After path and data; see `NodeDigest`.
     var content: CRC32
     var acl: ACLTable.ID
-    var numChildren: Int32 = 0
     var parent: NodeID
-    var firstChild = NodeID.none
     var nextSibling = NodeID.none
     var previousSibling = NodeID.none
-
-    private static let nullDataMark: UInt32 = 1 << 31
-    private static let uncountedMark: UInt32 = 1 << 30
 
     init(
         name: RawSpan, data: [UInt8]?, stat: StatPersisted, acl: ACLTable.ID, parent: NodeID,
         isCounted: Bool, content: CRC32
     ) {
-        precondition(name.byteCount < Int(Self.uncountedMark), "a name fits in a frame")
-        self.stat = stat
+        self.init(
+            NodeBytes(name: name, data: data, isCounted: isCounted), stat, acl, parent, content)
+    }
+
+    private init(
+        _ bytes: NodeBytes, _ stat: StatPersisted, _ acl: ACLTable.ID, _ parent: NodeID,
+        _ content: CRC32
+    ) {
+        self.bytes = bytes
         self.acl = acl
         self.parent = parent
         self.content = content
-        lengthAndMarks = UInt32(name.byteCount)
-        if !isCounted { lengthAndMarks |= Self.uncountedMark }
-        if data == nil { lengthAndMarks |= Self.nullDataMark }
-        bytes = Self.join(name, data)
+        czxid = stat.czxid
+        mzxid = stat.mzxid
+        ctime = stat.ctime
+        mtime = stat.mtime
+        version = stat.version
+        setExtras(of: stat)
     }
 
     /// A place that holds no node.
-    static let vacant = Znode(
-        name: RawSpan(), data: nil, stat: StatPersisted(), acl: .openToAll, parent: .none,
-        isCounted: false, content: CRC32())
+    static let vacant = Znode(.none, StatPersisted(), .openToAll, .none, CRC32())
 
-    var nameLength: Int { Int(lengthAndMarks & (Self.uncountedMark - 1)) }
-    var dataIsNull: Bool { lengthAndMarks & Self.nullDataMark != 0 }
-    var dataLength: Int { bytes.count - nameLength }
+    var nameLength: Int { bytes.nameLength }
+    var dataIsNull: Bool { bytes.dataIsNull }
+    var dataLength: Int { bytes.dataLength }
     /// Whether the tree's digest covers the node: not those below `/zookeeper`.
-    var isCounted: Bool { lengthAndMarks & Self.uncountedMark == 0 }
+    var isCounted: Bool { bytes.isCounted }
     var name: RawSpan {
-        @_lifetime(borrow self) get { bytes.raw.extracting(first: nameLength) }
+        @_lifetime(borrow self) get { bytes.name }
     }
     var data: RawSpan {
-        @_lifetime(borrow self) get { bytes.raw.extracting(droppingFirst: nameLength) }
+        @_lifetime(borrow self) get { bytes.data }
     }
-    var dataBytes: [UInt8]? { dataIsNull ? nil : Array(bytes[nameLength...]) }
+    var dataBytes: [UInt8]? { dataIsNull ? nil : [UInt8](copying: data) }
 
-    mutating func setData(_ data: [UInt8]?) {
-        if let data, data.count == dataLength {
-            // As most new values are as long as the old one, this saves a piece of memory its way.
-            bytes.replaceSubrange(nameLength..., with: data)
-        } else {
-            let joined = Self.join(name, data)
-            bytes = joined
-        }
-        if data == nil {
-            lengthAndMarks |= Self.nullDataMark
-        } else {
-            lengthAndMarks &= ~Self.nullDataMark
-        }
-    }
+    mutating func setData(_ data: [UInt8]?) { bytes.setData(data) }
 
-    private static func join(_ name: RawSpan, _ data: [UInt8]?) -> [UInt8] {
-        let dataCount = data?.count ?? 0
-        return unsafe [UInt8](unsafeUninitializedCapacity: name.byteCount + dataCount) {
-            buffer, count in
-            let raw = UnsafeMutableRawBufferPointer(buffer)
-            unsafe name.withUnsafeBytes { unsafe raw.copyMemory(from: $0) }
-            if let data {
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: raw[name.byteCount...])
-                unsafe data.withUnsafeBytes { unsafe rest.copyMemory(from: $0) }
+    var stat: StatPersisted {
+        get {
+            var stat = StatPersisted()
+            stat.czxid = czxid
+            stat.mzxid = mzxid
+            stat.ctime = ctime
+            stat.mtime = mtime
+            stat.version = version
+            if extras.isEmpty {
+                stat.pzxid = czxid
+            } else {
+                stat.pzxid = extras[0].pzxid
+                stat.owner = extras[0].owner
+                stat.cversion = extras[0].cversion
+                stat.aversion = extras[0].aversion
             }
-            count = name.byteCount + dataCount
+            return stat
+        }
+        set {
+            // Before anything that they are compared with.
+            setExtras(of: newValue)
+            czxid = newValue.czxid
+            mzxid = newValue.mzxid
+            ctime = newValue.ctime
+            mtime = newValue.mtime
+            version = newValue.version
+        }
+    }
+
+    private mutating func setExtras(of stat: StatPersisted) {
+        let isPlain =
+            stat.pzxid == stat.czxid && stat.owner == .none && stat.cversion == 0
+            && stat.aversion == 0
+        if extras.isEmpty && isPlain { return }
+        changeExtras {
+            $0.pzxid = stat.pzxid
+            $0.owner = stat.owner
+            $0.cversion = stat.cversion
+            $0.aversion = stat.aversion
+        }
+    }
+
+    private mutating func changeExtras(_ change: (inout Extras) -> Void) {
+        if extras.isEmpty { extras = [Extras(pzxid: czxid)] }
+        change(&extras[0])
+    }
+
+    /// What a setData leaves.
+    mutating func changed(to version: Int32, by zxid: Zxid, at time: Int64) {
+        self.version = version
+        mzxid = zxid
+        mtime = time
+    }
+
+    var owner: NodeOwner { extras.isEmpty ? .none : extras[0].owner }
+
+    var numChildren: Int32 { extras.isEmpty ? 0 : extras[0].numChildren }
+
+    var firstChild: NodeID { extras.isEmpty ? .none : extras[0].firstChild }
+
+    /// A child has come or gone, and `first` is the first one now.
+    mutating func changeChildren(by change: Int32, first: NodeID) {
+        changeExtras {
+            $0.numChildren += change
+            $0.firstChild = first
         }
     }
 }

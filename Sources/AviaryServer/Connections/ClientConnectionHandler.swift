@@ -12,6 +12,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     private let host: Host
     private let words: FourLetterWords
+    private let buffers: ReadBuffers
     private var id: ConnectionID?
     private var context: ChannelHandlerContext?
     /// What has come and is not a whole frame yet.
@@ -27,9 +28,10 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     /// A task is under way that takes more of what is pending.
     private var isGoingOn = false
 
-    init(host: Host, words: FourLetterWords) {
+    init(host: Host, words: FourLetterWords, buffers: ReadBuffers) {
         self.host = host
         self.words = words
+        self.buffers = buffers
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -68,6 +70,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         } else {
             pending.discardReadBytes()
             pending.writeBuffer(&bytes)
+            buffers.giveBack(&bytes)
         }
         if isFresh {
             guard let isWord = takeWord() else { return }
@@ -82,7 +85,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     private func takePending(_ context: ChannelHandlerContext) {
         guard let id else { return }
         take(host.receive(&pending, on: id))
-        if pending.readableBytes == 0 { pending = ByteBuffer() }
+        buffers.giveBack(&pending)
         goOnLater(context)
     }
 
