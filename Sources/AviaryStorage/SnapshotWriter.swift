@@ -33,10 +33,12 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
     /// So many of the buffer's bytes are in the checksum.
     private var summed = 0
 
-    private static var pieceByteCount: Int { 256 << 10 }
-    /// So much is synced at a time: one sync of it all would hold up those of the log.
-    private static var syncByteCount: Int { 1 << 20 }
-    private var synced = 0
+    /// So much is written and synced at a time: one sync of it all would hold up those of the log.
+    private static var pieceByteCount: Int { 64 << 10 }
+    /// So much room is reserved at a time. Where a file system finds room only when it writes, as
+    /// ext4 does, a sync of the log waits for what is being found for the snapshot.
+    private static var reserveByteCount: Int { 8 << 20 }
+    private var reserved = 0
 
     init(file: String, _ compression: SnapshotCompression, isReceived: Bool = false) {
         self.file = file
@@ -56,12 +58,13 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         var body = SnapshotBody(snapshot)
         while body.writeNext(to: &buffer, atLeast: Self.pieceByteCount) {
             let before = offset
-            try writePiece(to: &files, isLast: false)
-            didWrite(offset - before)
-            if offset - synced >= Self.syncByteCount {
-                try files.sync(file)
-                synced = offset
+            if offset + buffer.readableBytes > reserved {
+                reserved = offset + buffer.readableBytes + Self.reserveByteCount
+                try files.extend(file, to: reserved)
             }
+            try writePiece(to: &files, isLast: false)
+            try files.sync(file)
+            didWrite(offset - before)
         }
         seal()
         writeDigest(of: snapshot)
@@ -69,6 +72,7 @@ struct SnapshotWriter<Files: FileSystem & ~Copyable>: ~Copyable {
         buffer.writeInteger(snapshot.zxid.rawValue)
         seal()
         try writePiece(to: &files, isLast: true)
+        if reserved > offset { try files.truncate(file, to: offset) }
         try files.sync(file)
         try files.close(file)
     }

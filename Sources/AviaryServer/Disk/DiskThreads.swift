@@ -55,6 +55,8 @@ final class DiskThreads: Sendable {
 
     /// What a snapshot may take of the disk, which is the log's in the first place.
     private static let snapshotBytesPerSecond = 16 << 20
+    /// From 0, as all other threads have, to 19.
+    private static let snapshotNiceness: Int32 = 5
 
     /// Gives unused memory back, on the thread that has the time for it.
     func tidyMemory() {
@@ -266,6 +268,8 @@ final class DiskThreads: Sendable {
         let replacement = replacements.withLock { $0 }
         snapshotThread.submit { state in
             guard case .active = state else { return }
+            // Of this thread alone: what clients wait for comes first.
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.snapshotNiceness)
             self.snapshots.withLock { store in
                 if self.replacements.withLock({ $0 }) != replacement { return }
                 let start = Clock.now.monotonicMilliseconds
