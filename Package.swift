@@ -90,7 +90,8 @@ let package = Package(
         .target(
             name: "Zab", dependencies: ["AviaryWire", nioCore, deque], swiftSettings: strict),
         .target(
-            name: "AviaryCore", dependencies: ["AviaryWire", "Zab", nioCore, deque],
+            name: "AviaryCore",
+            dependencies: ["AviaryWire", "Zab", "CChecksums", nioCore, deque],
             swiftSettings: strict),
         .target(
             name: "AviaryStorage", dependencies: ["AviaryCore", "AviaryWire", "CZlib", nioCore],
@@ -121,6 +122,13 @@ let package = Package(
         .executableTarget(
             name: "Presence", dependencies: ["AviaryClient"], path: "Examples/Presence",
             swiftSettings: relaxed),
+        // Linked with the counter of allocations, so it is nobody else's.
+        .executableTarget(
+            name: "MicroBenchmarks",
+            dependencies: [
+                "AviaryCore", "AviaryStorage", "AviaryWire", "CAllocationCounter", arguments,
+                nioCore,
+            ], path: "Benchmarks/Micro", swiftSettings: relaxed),
         // Servers for the tests of those who use Aviary.
         .target(
             name: "AviaryTesting",
@@ -130,6 +138,8 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         // What of glibc's allocator Swift does not see.
+        // Instructions for checksums that Swift has no name for.
+        .target(name: "CChecksums"),
         .target(name: "CMalloc"),
         // What is fuzzed, linked into tests and the fuzzer only.
         .target(

@@ -64,6 +64,10 @@ package struct ServerCore: ~Copyable, Sendable {
     /// What the requests of this socket read have cost; see `ServerSettings.maximumTurnWork`.
     var turnWork = 0
 
+    /// Of a type that has no fixed size in registers, so that the compiler hands a core on by its
+    /// address. Else each call of a method that changes nothing copies all of it, 3 KB, to the stack.
+    private let isHandedOnByAddress: any Sendable = true
+
     // Reused so that a request allocates nothing.
     var events: [WatchEvent] = []
     var firedSlots: [UInt32] = []

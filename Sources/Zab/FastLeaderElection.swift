@@ -3,8 +3,11 @@ package import AviaryWire
 /// Finds a server whom a quorum wants to lead; then answers those that still look for one.
 ///
 /// Source: FastLeaderElection.lookForLeader and WorkerReceiver.run, ZooKeeper 3.9.5. A vote for
-/// oneself is counted at once instead of being sent through a queue. Deviation: better votes are not
-/// waited for where nobody is left who could cast one.
+/// oneself is counted at once instead of being sent through a queue. Deviations: better votes are not
+/// waited for where nobody is left who could cast one; who casts a worse vote in this round is told of
+/// this one at once, not when it is repeated; and what is heard does not put off the next sending.
+/// There, a server that has missed all votes of the round and asks a little more often than the others
+/// keeps them from ever telling it.
 package struct FastLeaderElection: Hashable, Sendable {
     package enum Event: Hashable, Sendable {
         case received(Notification, from: ServerID)
@@ -121,10 +124,15 @@ package struct FastLeaderElection: Hashable, Sendable {
             effects.append(.send(notification, to: sender))
         }
         guard settings.verifier.voters.contains(heard.leader) else { return }
-        resendAt = now.adding(milliseconds: interval)
         let cast = CastVote(
             vote: Vote(leader: heard.leader, zxid: heard.zxid, peerEpoch: heard.peerEpoch),
             electionEpoch: heard.electionEpoch, state: heard.state, version: heard.version)
+        if settings.isVoter, heard.state == .looking, heard.electionEpoch == round,
+            vote.isBetter(than: cast.vote, in: settings.verifier)
+        {
+            // It began to look after this vote was sent, and has missed it.
+            effects.append(.send(notification, to: sender))
+        }
         if finalizeAt != nil {
             // Only a better vote makes a decision wait that is as good as made.
             let isBetter = cast.vote.isBetter(than: vote, in: settings.verifier)

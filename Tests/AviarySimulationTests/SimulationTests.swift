@@ -32,8 +32,9 @@ struct SimulationTests {
 
     /// Each of these has found a mistake once, with the settings that belong to its number now or
     /// with others: 5 that a leader out of zxids applied what it had not proposed, 225 that a
-    /// leader gave a session away that it alone knew; 4, 380, 2026 and 2634 were the checkers'.
-    @Test(arguments: [4, 5, 17, 35, 43, 137, 225, 380, 2026, 2634] as [UInt64])
+    /// leader gave a session away that it alone knew, 36941 that a server which hears others ask never
+    /// repeats its vote; 4, 380, 2026 and 2634 were the checkers'.
+    @Test(arguments: [4, 5, 17, 35, 43, 137, 225, 380, 2026, 2634, 36941] as [UInt64])
     func `what was found once stays away`(seed: UInt64) {
         #expect(Simulator(seed: seed).run().violation == nil)
     }
@@ -49,8 +50,9 @@ struct SimulationTests {
     }
 
     /// The checkers are tested themselves: a mistake that they are for must be found. Only a scenario
-    /// makes sessions end with more ephemerals than a server reads; it finds that mistake.
-    @Test(arguments: Sabotage.allCases.filter { $0 != .listsAllEphemerals })
+    /// makes sessions end with more ephemerals than a server reads, and a log with a hole at the end
+    /// of an epoch is read in one of some thousand runs; scenarios find these two.
+    @Test(arguments: Sabotage.allCases.filter { $0 != .listsAllEphemerals && $0 != .keepsOldLog })
     func `a mistake that is made on purpose is found`(sabotage: Sabotage) throws {
         let found = try #require(
             (0..<1000 as Range<UInt64>).first { seed in

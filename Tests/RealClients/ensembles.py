@@ -180,6 +180,9 @@ class Member(harness.Server):
 class Ensemble:
     """Members with the ids 1, 2, …; some are observers."""
 
+    # Of the leader with whom digests were compared last.
+    epoch_of_digests = None
+
     def __init__(self, kinds, observers=(), settings=(), directory=None, has_observer_masters=False):
         """`kinds` in the order of ids; `observers` are ids; `settings` are lines for every zoo.cfg."""
         self.owned = directory is None
@@ -341,8 +344,13 @@ class Ensemble:
 
     def digest_faults(self):
         """Lets all compute digests, and compares these. A mismatch that an Apache counted before it
-        was in step for the first time does not matter."""
+        was in step for the first time, with this leader, does not matter."""
         zxid = self.running[0].zxid()
+        if zxid >> 32 != self.epoch_of_digests:
+            # There is another leader since: those that live on began again as well.
+            self.epoch_of_digests = zxid >> 32
+            for member in self.running:
+                member.forgets_mismatches = harness.is_apache(member.template)
         before = {member: member.monitored('digest_mismatches_count') for member in self.running}
         self.write_failures(ZXIDS_BETWEEN_DIGESTS)
         self.wait_until_in_step()

@@ -54,6 +54,28 @@ struct FastLeaderElectionTests {
         #expect(gaps.suffix(2) == [60_000, 60_000])
     }
 
+    /// Who begins to look last has missed the others' votes: with two left of three, that is a wait of
+    /// an interval whenever the better one was first.
+    @Test func `a worse vote of this round is answered at once, an equal or better one is not`() {
+        var bench = looking(zxid: 5)
+        bench.effects.removeAll()
+        bench.receive(heard(leader: 1, zxid: 4), from: 1)
+        #expect(bench.effects == [.send(heard(leader: 2, zxid: 5), to: servers[0])])
+        bench.effects.removeAll()
+        bench.receive(heard(leader: 2, zxid: 5), from: 1, at: 10)
+        #expect(!bench.effects.contains { if case .send = $0 { true } else { false } })
+    }
+
+    /// Else a server that missed this vote, and asks more often than this one repeats it, would
+    /// never learn of it.
+    @Test func `what is heard does not put off the next sending`() {
+        var bench = looking()
+        bench.receive(heard(leader: 1), from: 1, at: 150)
+        bench.effects.removeAll()
+        bench.step(.deadlinePassed, at: 200)
+        #expect(bench.effects.count == 2)
+    }
+
     @Test(arguments: [
         (Vote(leader: ServerID(1), zxid: .zero, peerEpoch: 1), true),
         (Vote(leader: ServerID(1), zxid: Zxid(1), peerEpoch: 0), true),

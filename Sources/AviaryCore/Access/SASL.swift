@@ -88,8 +88,7 @@ extension ServerCore {
             }
             connections[slot].sasl = exchange
         }
-        let start = reply.beginFrame()
-        ReplyHeader(xid: header.xid, zxid: .zero).write(to: &reply)
+        let start = reply.beginReply(ReplyHeader(xid: header.xid, zxid: .zero))
         reply.writeJute(answer)
         reply.endFrame(start)
     }
@@ -100,8 +99,7 @@ extension ServerCore {
         let error =
             requiresSASL ? ZooKeeperError.sessionClosedRequireAuth : ZooKeeperError.authFailed
         let noToken: [UInt8]? = nil
-        let start = reply.beginFrame()
-        ReplyHeader(xid: xid, zxid: .zero, error: error.rawValue).write(to: &reply)
+        let start = reply.beginReply(ReplyHeader(xid: xid, zxid: .zero, error: error.rawValue))
         reply.writeJute(noToken)
         reply.endFrame(start)
         close(slot, into: &effects)

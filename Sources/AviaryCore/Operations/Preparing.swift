@@ -15,7 +15,8 @@ extension ServerCore {
         let isRoot = path.byteCount == 1 && path.byte(at: 0) == UInt8(ascii: "/")
         let path = isRoot ? path.extracting(first: 0) : path
         if let state = outstanding.find(path) { return state.exists ? state : nil }
-        guard let id = tree.find(path), !outstanding.isEnding(tree.nodes[id].owner) else {
+        guard let id = tree.find(path), !outstanding.isEnding(tree.nodes.read(id) { $0.owner })
+        else {
             return nil
         }
         return state(of: id)

@@ -15,9 +15,8 @@ extension ServerCore {
             answerSetWatches(header, reader, code, on: slot, at: now, reply: &reply)
             return
         }
-        let start = reply.beginFrame()
         let xid = code == .ping ? SpecialXid.ping : header.xid
-        ReplyHeader(xid: xid, zxid: tree.lastProcessedZxid).write(to: &reply)
+        let start = reply.beginReply(ReplyHeader(xid: xid, zxid: tree.lastProcessedZxid))
         let bodyStart = reply.writerIndex
         do throws(ZooKeeperError) {
             try writeBody(code, &reader, on: slot, to: &reply)
@@ -77,8 +76,7 @@ extension ServerCore {
         let id = try readable(request.path, on: slot)
         switch code {
         case .getData:
-            tree.writeData(of: id, to: &reply)
-            tree.stat(of: id).write(to: &reply)
+            tree.writeDataAndStat(of: id, to: &reply)
             if request.watch { watch(request.path, .data, on: slot) }
         case .exists:
             tree.stat(of: id).write(to: &reply)
@@ -155,8 +153,7 @@ extension ServerCore {
                 let id = try readable(path.bytes.raw, on: slot)
                 MultiHeader(type: operation.opCode.rawValue, done: false, error: 0)
                     .write(to: &reply)
-                tree.writeData(of: id, to: &reply)
-                tree.stat(of: id).write(to: &reply)
+                tree.writeDataAndStat(of: id, to: &reply)
             case .getChildren(let path, _):
                 let id = try readable(path.bytes.raw, on: slot)
                 MultiHeader(type: operation.opCode.rawValue, done: false, error: 0)

@@ -17,14 +17,19 @@ struct InFlight: Sendable {
         case refusal(of: SessionID, over: LinkID?)
     }
 
+    /// Who hears of it, and in which form.
+    struct Caller: Sendable {
+        /// The op code of the request, which decides the form of the reply.
+        var request: OpCode
+        let xid: Int32
+        /// Nil for what nobody here has asked for.
+        var connection: ConnectionID?
+        var arrivedAt: Int64
+    }
+
     let zxid: Zxid
     let work: Work
-    /// The op code of the request, which decides the form of the reply.
-    var request: OpCode
-    var xid: Int32
-    /// Nil for what nobody here has asked for.
-    var connection: ConnectionID?
-    var arrivedAt: Int64
+    var caller: Caller
 }
 
 /// What a learner has given its leader for its clients, and waits for, in the order it was given.

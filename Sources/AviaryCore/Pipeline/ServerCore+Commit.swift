@@ -7,11 +7,12 @@ extension ServerCore {
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
         while let next = inFlight.popFirst(if: { $0.zxid <= zxid }) {
             switch next.work {
-            case .multi(let entry): apply(entry, of: next, at: now, into: &effects)
+            case .multi(let entry): apply(entry, for: next.caller, at: now, into: &effects)
             case .encoded(let bytes):
                 var reader = JuteReader(bytes.readableBytesSpan)
                 do throws(WireError) {
-                    apply(try LogEntry(from: &reader), of: next, at: now, into: &effects)
+                    let entry = try LogEntry(from: &reader)
+                    apply(entry, for: next.caller, at: now, into: &effects)
                 } catch {
                     // Nothing may be applied on top of a tree that lacks it.
                     effects.notices.append(.unreadableTransaction(next.zxid, error))
@@ -19,33 +20,34 @@ extension ServerCore {
                 }
             case .sync: completeSync(next, at: now, into: &effects)
             case .refusal(let session, let link):
-                completeRefusal(of: session, for: next.connection, link, at: now, into: &effects)
+                completeRefusal(
+                    of: session, for: next.caller.connection, link, at: now, into: &effects)
             }
         }
         releaseHeld(into: &effects)
     }
 
     private mutating func apply(
-        _ entry: LogEntry, of work: InFlight, at now: Now, into effects: inout StepEffects
+        _ entry: LogEntry, for asked: InFlight.Caller, at now: Now, into effects: inout StepEffects
     ) {
-        var request = work
+        var caller = asked
         let result = apply(entry, into: &effects)
         if let write = forwarded.claim(entry.header) {
-            request.request = write.request
-            request.connection = write.connection
-            request.arrivedAt = write.arrivedAt
+            caller.request = write.request
+            caller.connection = write.connection
+            caller.arrivedAt = write.arrivedAt
         }
-        answer(request, entry, result, at: now, into: &effects)
+        answer(caller, entry, result, at: now, into: &effects)
     }
 
     mutating func completeSync(
         _ sync: InFlight, at now: Now, into effects: inout StepEffects
     ) {
         guard case .sync(let path) = sync.work else { return }
-        complete(sync, at: now, into: &effects) { core, reply, slot in
+        complete(sync.caller, at: now, into: &effects) { core, reply, slot in
             core.writeReply(
-                sync.xid, core.tree.lastProcessedZxid, to: &reply, slot, at: now,
-                arrivedAt: sync.arrivedAt
+                sync.caller.xid, core.tree.lastProcessedZxid, to: &reply, slot, at: now,
+                arrivedAt: sync.caller.arrivedAt
             ) { $0.writeJute(path) }
         }
     }
@@ -95,7 +97,12 @@ extension ServerCore {
             guard isOpen || access.permits(event.acl, .read, connections[slot].identities) else {
                 continue
             }
-            connections[slot].outbox.writeImmutableBuffer(frame)
+            if connections[slot].outbox.readableBytes == 0 {
+                // All who watch and have nothing else to hear share one frame.
+                connections[slot].outbox = frame
+            } else {
+                connections[slot].outbox.writeImmutableBuffer(frame)
+            }
             connections[slot].statistics.sent += 1
             statistics.packetsSent += 1
             statistics.watchBytes += frame.readableBytes
@@ -109,8 +116,7 @@ extension ServerCore {
         _ type: WatchEventType, _ path: RawSpan, _ zxid: Zxid, to buffer: inout ByteBuffer
     ) {
         let syncConnected: Int32 = 3
-        let start = buffer.beginFrame()
-        ReplyHeader(xid: SpecialXid.notification, zxid: zxid).write(to: &buffer)
+        let start = buffer.beginReply(ReplyHeader(xid: SpecialXid.notification, zxid: zxid))
         buffer.writeInteger(type.rawValue)
         buffer.writeInteger(syncConnected)
         buffer.writeJute(path)
@@ -128,29 +134,29 @@ extension ServerCore {
     // MARK: Replies
 
     private mutating func answer(
-        _ request: InFlight, _ entry: LogEntry, _ result: TxnResult, at now: Now,
+        _ caller: InFlight.Caller, _ entry: LogEntry, _ result: TxnResult, at now: Now,
         into effects: inout StepEffects
     ) {
         switch entry.txn {
         case .createSession:
-            complete(request, at: now, into: &effects) { _, _, _ in }
+            complete(caller, at: now, into: &effects) { _, _, _ in }
         case .closeSession:
-            complete(request, at: now, into: &effects) { core, reply, slot in
+            complete(caller, at: now, into: &effects) { core, reply, slot in
                 core.writeReply(
-                    request.xid, entry.header.zxid, to: &reply, slot, at: now,
-                    arrivedAt: request.arrivedAt)
+                    caller.xid, entry.header.zxid, to: &reply, slot, at: now,
+                    arrivedAt: caller.arrivedAt)
             }
             sessionEnded(entry.header.session, into: &effects)
         case .error(let code)
-        where code == ZooKeeperError.sessionMoved.rawValue || request.request == .createSession:
+        where code == ZooKeeperError.sessionMoved.rawValue || caller.request == .createSession:
             // Its client is at another server, or never got a session: there is nothing to say.
             // Source: FinalRequestProcessor.processRequest, ZooKeeper 3.9.5.
-            if let id = request.connection, connections.contains(id) {
+            if let id = caller.connection, connections.contains(id) {
                 close(id.slot, into: &effects)
             }
         default:
-            complete(request, at: now, into: &effects) { core, reply, slot in
-                core.writeResult(request, entry, result, to: &reply, slot, at: now)
+            complete(caller, at: now, into: &effects) { core, reply, slot in
+                core.writeResult(caller, entry, result, to: &reply, slot, at: now)
             }
         }
     }
@@ -158,17 +164,17 @@ extension ServerCore {
     /// Lets `body` write the reply of a request whose turn it is, and then answers what waited
     /// behind it.
     private mutating func complete(
-        _ request: InFlight, at now: Now, into effects: inout StepEffects,
+        _ caller: InFlight.Caller, at now: Now, into effects: inout StepEffects,
         body: (inout ServerCore, inout ByteBuffer, UInt32) -> Void
     ) {
-        guard let id = request.connection, connections.contains(id),
+        guard let id = caller.connection, connections.contains(id),
             connections[id.slot].phase != .closing
         else { return }
         let slot = id.slot
-        statistics.updateLatency.add(now.monotonicMilliseconds - request.arrivedAt)
+        statistics.updateLatency.add(now.monotonicMilliseconds - caller.arrivedAt)
         var reply = ByteBuffer()
         swap(&reply, &connections[slot].outbox)
-        if request.request == .createSession {
+        if caller.request == .createSession {
             sessionCreated(on: slot, at: now, reply: &reply, into: &effects)
         } else {
             guard case .inFlight? = popWaiting(on: slot) else {
@@ -214,7 +220,8 @@ extension ServerCore {
     }
 
     private mutating func writeResult(
-        _ request: InFlight, _ entry: LogEntry, _ result: TxnResult, to reply: inout ByteBuffer,
+        _ caller: InFlight.Caller, _ entry: LogEntry, _ result: TxnResult,
+        to reply: inout ByteBuffer,
         _ slot: UInt32, at now: Now
     ) {
         var code: ZooKeeperError?
@@ -222,14 +229,14 @@ extension ServerCore {
             code = ZooKeeperError(rawValue: raw) ?? .runtimeInconsistency
         }
         writeReply(
-            request.xid, entry.header.zxid, error: code, to: &reply, slot, at: now,
-            arrivedAt: request.arrivedAt
+            caller.xid, entry.header.zxid, error: code, to: &reply, slot, at: now,
+            arrivedAt: caller.arrivedAt
         ) { reply in
             switch result {
             case .done, .failed: break
             case .created(let path, let stat):
                 reply.writeJute(path)
-                if request.request != .create { stat.write(to: &reply) }
+                if caller.request != .create { stat.write(to: &reply) }
             case .changed(let stat): stat.write(to: &reply)
             case .multi(let results):
                 guard case .multi(let parts) = entry.txn else { return }
@@ -241,23 +248,44 @@ extension ServerCore {
     private static func writeMulti(
         _ parts: [Txn.Part], _ results: [TxnResult], to reply: inout ByteBuffer
     ) {
-        for (part, result) in zip(parts, results) {
-            switch result {
-            case .failed(let error):
-                MultiHeader(type: -1, done: false, error: error).write(to: &reply)
-                reply.writeInteger(error)
-            case .created(let path, let stat):
-                let type: OpCode = part.type == .create ? .create : .create2
-                MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &reply)
-                reply.writeJute(path)
-                if type == .create2 { stat.write(to: &reply) }
-            case .changed(let stat):
-                MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &reply)
-                stat.write(to: &reply)
-            case .done, .multi:
-                MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &reply)
-            }
+        let pairs = zip(parts, results)
+        let byteCount = pairs.reduce(MultiHeader.byteCount) {
+            $0 + Self.byteCount(of: $1.1, $1.0)
         }
-        MultiHeader.end.write(to: &reply)
+        reply.writeFields(byteCount: byteCount) { fields in
+            for (part, result) in pairs { Self.write(result, part, to: &fields) }
+            MultiHeader.end.write(to: &fields)
+        }
+    }
+
+    private static func byteCount(of result: TxnResult, _ part: Txn.Part) -> Int {
+        switch result {
+        case .failed: MultiHeader.byteCount + 4
+        case .created(let path, _):
+            MultiHeader.byteCount + 4 + path.bytes.count
+                + (part.type == .create ? 0 : Stat.byteCount)
+        case .changed: MultiHeader.byteCount + Stat.byteCount
+        case .done, .multi: MultiHeader.byteCount
+        }
+    }
+
+    private static func write(
+        _ result: TxnResult, _ part: Txn.Part, to fields: inout JuteFields
+    ) {
+        switch result {
+        case .failed(let error):
+            MultiHeader(type: -1, done: false, error: error).write(to: &fields)
+            fields.write(error)
+        case .created(let path, let stat):
+            let type: OpCode = part.type == .create ? .create : .create2
+            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
+            fields.write(path.bytes)
+            if type == .create2 { stat.write(to: &fields) }
+        case .changed(let stat):
+            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
+            stat.write(to: &fields)
+        case .done, .multi:
+            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
+        }
     }
 }

@@ -50,8 +50,10 @@ extension ServerCore {
         wait(.inFlight(cost: request.body.byteCount), on: slot)
         forwarded.syncs.append(
             InFlight(
-                zxid: .zero, work: .sync(path: sync.path), request: .sync, xid: request.cxid,
-                connection: connections[slot].id, arrivedAt: now.monotonicMilliseconds))
+                zxid: .zero, work: .sync(path: sync.path),
+                caller: InFlight.Caller(
+                    request: .sync, xid: request.cxid, connection: connections[slot].id,
+                    arrivedAt: now.monotonicMilliseconds)))
         drive(.forward(.request(request)), at: now, into: &effects)
     }
 

@@ -111,8 +111,10 @@ extension ServerCore {
             let header = try TxnHeader(from: &reader)
             inFlight.append(
                 InFlight(
-                    zxid: proposal.zxid, work: .encoded(proposal.bytes), request: header.type,
-                    xid: header.cxid, connection: nil, arrivedAt: now.monotonicMilliseconds))
+                    zxid: proposal.zxid, work: .encoded(proposal.bytes),
+                    caller: InFlight.Caller(
+                        request: header.type, xid: header.cxid, connection: nil,
+                        arrivedAt: now.monotonicMilliseconds)))
         } catch {
             // Going on without it would make this tree another than the others'.
             effects.notices.append(.unreadableTransaction(proposal.zxid, error))
@@ -175,7 +177,7 @@ extension ServerCore {
             case .sync, .refusal: true
             }
         }
-        inFlight.updateAll { $0.connection = nil }
+        inFlight.updateAll { $0.caller.connection = nil }
         for slot in connections.slotsInUse { close(slot, into: &effects) }
     }
 

@@ -136,16 +136,13 @@ extension ServerCore {
             authentication.identities(
                 scheme: scheme, auth: packet.auth, remote: connections[slot].remote)
         }
-        let start = reply.beginFrame()
-        guard let identities, add(identities, to: slot) else {
-            ReplyHeader(xid: header.xid, zxid: .zero, error: ZooKeeperError.authFailed.rawValue)
-                .write(to: &reply)
-            reply.endFrame(start)
+        var answer = ReplyHeader(xid: header.xid, zxid: .zero)
+        if identities.map({ add($0, to: slot) }) != true {
+            answer.error = ZooKeeperError.authFailed.rawValue
             statistics.authFailures += 1
             close(slot, into: &effects)
-            return
         }
-        ReplyHeader(xid: header.xid, zxid: .zero).write(to: &reply)
+        let start = reply.beginReply(answer)
         reply.endFrame(start)
     }
 
@@ -158,8 +155,8 @@ extension ServerCore {
         _ slot: UInt32, at now: Now, arrivedAt: Int64? = nil,
         body: (inout ByteBuffer) -> Void = { _ in }
     ) {
-        let start = reply.beginFrame()
-        ReplyHeader(xid: xid, zxid: zxid, error: error?.rawValue ?? 0).write(to: &reply)
+        let start = reply.beginReply(
+            ReplyHeader(xid: xid, zxid: zxid, error: error?.rawValue ?? 0))
         if error == nil { body(&reply) }
         reply.endFrame(start)
         countReply(

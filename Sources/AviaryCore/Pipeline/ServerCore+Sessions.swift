@@ -130,8 +130,10 @@ extension ServerCore {
         if inFlight.isEmpty { return true }
         inFlight.append(
             InFlight(
-                zxid: lastProposed, work: .refusal(of: id, over: link), request: .createSession,
-                xid: 0, connection: connection, arrivedAt: now.monotonicMilliseconds))
+                zxid: lastProposed, work: .refusal(of: id, over: link),
+                caller: InFlight.Caller(
+                    request: .createSession, xid: 0, connection: connection,
+                    arrivedAt: now.monotonicMilliseconds)))
         return false
     }
 

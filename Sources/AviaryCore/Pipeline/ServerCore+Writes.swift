@@ -161,13 +161,13 @@ extension ServerCore {
         let header = TxnHeader(
             session: session, cxid: xid, zxid: zxid, time: now.wallMilliseconds, type: type)
         let entry = LogEntry(header: header, txn: txn, digest: digest)
-        var bytes = ByteBuffer()
-        entry.write(to: &bytes)
+        let bytes = entry.encoded
         inFlight.append(
             InFlight(
-                zxid: zxid, work: code == .multi ? .multi(entry) : .encoded(bytes), request: code,
-                xid: xid,
-                connection: connection, arrivedAt: now.monotonicMilliseconds))
+                zxid: zxid, work: code == .multi ? .multi(entry) : .encoded(bytes),
+                caller: InFlight.Caller(
+                    request: code, xid: xid, connection: connection,
+                    arrivedAt: now.monotonicMilliseconds)))
         statistics.proposals += 1
         statistics.proposalSizes.add(bytes.readableBytes)
         drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
@@ -225,8 +225,9 @@ extension ServerCore {
         wait(.inFlight(cost: request.path?.bytes.count ?? 0), on: slot)
         inFlight.append(
             InFlight(
-                zxid: lastProposed, work: .sync(path: request.path), request: .sync,
-                xid: header.xid, connection: connections[slot].id,
-                arrivedAt: now.monotonicMilliseconds))
+                zxid: lastProposed, work: .sync(path: request.path),
+                caller: InFlight.Caller(
+                    request: .sync, xid: header.xid, connection: connections[slot].id,
+                    arrivedAt: now.monotonicMilliseconds)))
     }
 }

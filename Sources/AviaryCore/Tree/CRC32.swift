@@ -1,4 +1,5 @@
 import AviaryWire
+import CChecksums
 
 /// CRC-32 as zlib computes it, with the running register in the open so that a node's checksum can
 /// be continued from what its path and data gave.
@@ -16,7 +17,9 @@ struct CRC32: Hashable, Sendable {
     var value: UInt32 { ~register }
 
     mutating func update(_ bytes: RawSpan) {
-        var offset = 0
+        var offset = unsafe bytes.withUnsafeBytes {
+            unsafe aviary_crc32_fold(&register, $0.baseAddress, $0.count)
+        }
         let count = bytes.byteCount
         unsafe Self.tables.withUnsafeBufferPointer { tables in
             while offset + 8 <= count {
@@ -32,27 +35,28 @@ struct CRC32: Hashable, Sendable {
     }
 
     /// The 60 bytes of a node's stat, in the order of the digest.
+    ///
+    /// What the register holds is added to the first of them, and nothing is changed by zeros in front
+    /// of those: so there are 64 to fold, and none is left over.
     mutating func update(_ stat: StatPersisted) {
-        unsafe Self.tables.withUnsafeBufferPointer { tables in
-            unsafe fold(UInt64(bitPattern: stat.czxid.rawValue).byteSwapped, tables)
-            unsafe fold(UInt64(bitPattern: stat.mzxid.rawValue).byteSwapped, tables)
-            unsafe fold(UInt64(bitPattern: stat.pzxid.rawValue).byteSwapped, tables)
-            unsafe fold(UInt64(bitPattern: stat.ctime).byteSwapped, tables)
-            unsafe fold(UInt64(bitPattern: stat.mtime).byteSwapped, tables)
-            unsafe fold(Self.pair(stat.version, stat.cversion), tables)
-            let owner = UInt64(bitPattern: stat.owner.rawValue)
-            let upper = Int32(truncatingIfNeeded: owner >> 32)
-            unsafe fold(Self.pair(stat.aversion, upper), tables)
-            for shift in stride(from: 24, through: 0, by: -8) {
-                unsafe fold(UInt8(truncatingIfNeeded: owner >> UInt64(shift)), tables)
-            }
+        var words = InlineArray<16, UInt32>(repeating: 0)
+        func put(_ value: Int64, at index: Int) {
+            words[index] = UInt32(truncatingIfNeeded: value >> 32).bigEndian
+            words[index + 1] = UInt32(truncatingIfNeeded: value).bigEndian
         }
-    }
-
-    /// Two big-endian integers as the eight bytes that they are, the first byte lowest.
-    private static func pair(_ first: Int32, _ second: Int32) -> UInt64 {
-        let low = UInt64(UInt32(bitPattern: first).byteSwapped)
-        return low | UInt64(UInt32(bitPattern: second).byteSwapped) << 32
+        put(stat.czxid.rawValue, at: 1)
+        put(stat.mzxid.rawValue, at: 3)
+        put(stat.pzxid.rawValue, at: 5)
+        put(stat.ctime, at: 7)
+        put(stat.mtime, at: 9)
+        words[11] = UInt32(bitPattern: stat.version).bigEndian
+        words[12] = UInt32(bitPattern: stat.cversion).bigEndian
+        words[13] = UInt32(bitPattern: stat.aversion).bigEndian
+        put(stat.owner.rawValue, at: 14)
+        words[1] ^= register.littleEndian
+        register = 0
+        // Integers have no bytes between them.
+        update(unsafe words.span.bytes)
     }
 
     @inline(__always)

@@ -96,8 +96,7 @@ package struct DataTree: ~Copyable, Sendable {
         }
         var bytes: [UInt8] = []
         for node in names.reversed() {
-            bytes.append(UInt8(ascii: "/"))
-            bytes.append(nodes[node].name)
+            nodes.appendName(of: node, to: &bytes)
         }
         return Path(bytes)
     }
@@ -114,13 +113,12 @@ package struct DataTree: ~Copyable, Sendable {
 
     package func data(of id: NodeID) -> [UInt8]? { nodes[id].dataBytes }
 
-    /// The data as a buffer: null stays null.
-    package func writeData(of id: NodeID, to reply: inout ByteBuffer) {
+    /// The data as a buffer, in which null stays null, and what a client sees besides.
+    package func writeDataAndStat(of id: NodeID, to reply: inout ByteBuffer) {
         nodes.read(id) { node in
-            if node.dataIsNull {
-                reply.writeInteger(Int32(-1))
-            } else {
-                reply.writeJute(node.data)
+            reply.writeFields(byteCount: node.dataFieldByteCount + Stat.byteCount) { fields in
+                node.writeData(to: &fields)
+                node.clientStat.write(to: &fields)
             }
         }
     }

@@ -3,7 +3,9 @@ import AviaryWire
 /// A node's name and data in one piece of memory, which takes 24 bytes more than they are long (an
 /// array takes 32).
 struct NodeBytes: Sendable {
-    private struct Header {
+    /// Stands in front of the name. Not the buffer's own header, each look at which Swift guards
+    /// against a second one at the same time.
+    private struct Header: BitwiseCopyable {
         /// The name's length, and two marks in the top bits.
         var lengthAndMarks: UInt32
         /// Of name and data.
@@ -11,8 +13,9 @@ struct NodeBytes: Sendable {
     }
 
     /// Changed only by who alone refers to it, as with an array's memory.
-    nonisolated(unsafe) private var storage: ManagedBuffer<Header, UInt8>
+    nonisolated(unsafe) private var storage: ManagedBuffer<Void, UInt8>
 
+    private static let headerByteCount = MemoryLayout<Header>.size
     private static let nullDataMark: UInt32 = 1 << 31
     private static let uncountedMark: UInt32 = 1 << 30
     private static let lengthMask = uncountedMark - 1
@@ -24,8 +27,8 @@ struct NodeBytes: Sendable {
         if !isCounted { lengthAndMarks |= Self.uncountedMark }
         if data == nil { lengthAndMarks |= Self.nullDataMark }
         let count = name.byteCount + dataCount
-        let header = Header(lengthAndMarks: lengthAndMarks, count: UInt32(count))
-        unsafe storage = .create(minimumCapacity: count) { _ in header }
+        unsafe storage = .create(minimumCapacity: Self.headerByteCount + count) { _ in }
+        header = Header(lengthAndMarks: lengthAndMarks, count: UInt32(count))
         let raw = unsafe memory
         unsafe name.withUnsafeBytes { unsafe raw.copyMemory(from: $0) }
         if let data { unsafe Self.copy(data, to: raw, at: name.byteCount) }
@@ -34,7 +37,13 @@ struct NodeBytes: Sendable {
     /// Of a place that holds no node.
     static let none = NodeBytes(name: RawSpan(), data: nil, isCounted: false)
 
-    private var header: Header { unsafe storage.header }
+    private var start: UnsafeMutableRawPointer {
+        unsafe storage.withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) }
+    }
+    private var header: Header {
+        get { unsafe start.load(as: Header.self) }
+        set { unsafe start.storeBytes(of: newValue, as: Header.self) }
+    }
     var nameLength: Int { Int(header.lengthAndMarks & Self.lengthMask) }
     var dataLength: Int { Int(header.count) - nameLength }
     var dataIsNull: Bool { header.lengthAndMarks & Self.nullDataMark != 0 }
@@ -57,15 +66,14 @@ struct NodeBytes: Sendable {
 
     /// Name and data, for as long as this is there.
     private var memory: UnsafeMutableRawBufferPointer {
-        unsafe storage.withUnsafeMutablePointers { header, start in
-            unsafe UnsafeMutableRawBufferPointer(start: start, count: Int(header.pointee.count))
-        }
+        unsafe UnsafeMutableRawBufferPointer(
+            start: start + Self.headerByteCount, count: Int(header.count))
     }
 
     mutating func setData(_ data: [UInt8]?) {
         // As most new values are as long as the old one, this saves a piece of memory its way.
         if let data, data.count == dataLength, unsafe isKnownUniquelyReferenced(&storage) {
-            unsafe storage.header.lengthAndMarks &= ~Self.nullDataMark
+            header.lengthAndMarks &= ~Self.nullDataMark
             unsafe Self.copy(data, to: memory, at: nameLength)
         } else {
             let changed = NodeBytes(name: name, data: data, isCounted: isCounted)

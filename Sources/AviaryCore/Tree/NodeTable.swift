@@ -19,8 +19,9 @@ struct NodeTable: Sendable {
         }
     }
 
-    /// Reads several things of a node: what is reached through the subscript is retained and released
-    /// each time.
+    /// Reads a node where it is: what is reached through the subscript is copied, and what it refers to
+    /// retained and released.
+    @inline(__always)
     func read<Value>(_ id: NodeID, _ body: (borrowing Znode) -> Value) -> Value {
         unsafe chunks.withUnsafeBufferPointer { unsafe Self.read(id, in: $0, body) }
     }
@@ -44,21 +45,37 @@ struct NodeTable: Sendable {
         body(&self[id])
     }
 
+    /// A step further down a path.
+    func appendName(of id: NodeID, to path: inout [UInt8]) {
+        path.append(UInt8(ascii: "/"))
+        path.append(self[id].name)
+    }
+
     /// The names of a node and the siblings that come after it.
     ///
-    /// Through pointers, because a node that is reached through the subscript is retained and
-    /// released, and there may be 100,000 of them.
+    /// As many at a time as there is room for, because each write to a buffer makes sure of it anew,
+    /// and there may be 100,000 of them.
     func writeNames(from first: NodeID, to reply: inout ByteBuffer) {
-        unsafe chunks.withUnsafeBufferPointer { chunks in
-            var id = first
-            while id != .none {
-                id = unsafe Self.read(id, in: chunks) { node in
-                    reply.writeJute(node.name)
-                    return node.nextSibling
-                }
+        var id = first
+        while id != .none {
+            let needed = read(id) { JuteFields.byteCount(of: $0.name) }
+            reply.writeFields(atLeast: max(needed, Self.namesRoom)) { fields in
+                while id != .none, let next = writeName(of: id, to: &fields) { id = next }
             }
         }
     }
+
+    /// - Returns: the next sibling; nil if there is no room for the name.
+    private func writeName(of id: NodeID, to fields: inout JuteFields) -> NodeID? {
+        read(id) { node in
+            guard fields.hasRoom(for: node.name) else { return nil }
+            fields.write(node.name)
+            return node.nextSibling
+        }
+    }
+
+    /// In bytes.
+    private static let namesRoom = 1024
 
     mutating func insert(_ node: consuming Znode) -> NodeID {
         count += 1

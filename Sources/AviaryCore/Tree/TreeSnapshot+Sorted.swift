@@ -36,8 +36,7 @@ extension TreeSnapshot {
             guard let step = ahead.popLast() else { return nil }
             path.removeLast(path.count - step.parentLength)
             if step.id != .root {
-                path.append(UInt8(ascii: "/"))
-                path.append(nodes[step.id].name)
+                nodes.appendName(of: step.id, to: &path)
             }
             addChildren(of: step.id)
             return TreeSnapshot.Node(nodes[step.id])

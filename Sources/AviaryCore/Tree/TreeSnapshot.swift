@@ -68,24 +68,28 @@ package struct TreeSnapshot: Sendable {
                 path.removeLast(nodes[id].nameLength + 1)
                 id = nodes[id].nextSibling
             }
-            path.append(UInt8(ascii: "/"))
-            path.append(nodes[id].name)
+            nodes.appendName(of: id, to: &path)
             return true
         }
+
+        private static var aclKeyByteCount: Int { 8 }
 
         /// Writes nodes as a snapshot has them, path and record, until there are so many bytes.
         ///
         /// - Returns: false when all nodes are written.
         package mutating func writeNext(to buffer: inout ByteBuffer, atLeast count: Int) -> Bool {
             while !isAtEnd {
-                buffer.writeJute(path.raw)
-                if nodes[id].dataIsNull {
-                    buffer.writeInteger(Int32(-1))
-                } else {
-                    buffer.writeJute(nodes[id].data)
+                nodes.read(id) { node in
+                    let byteCount =
+                        JuteFields.byteCount(of: path.raw) + node.dataFieldByteCount
+                        + Self.aclKeyByteCount + StatPersisted.byteCount
+                    buffer.writeFields(byteCount: byteCount) { fields in
+                        fields.write(path.raw)
+                        node.writeData(to: &fields)
+                        fields.write(node.acl.snapshotKey)
+                        node.stat.write(to: &fields)
+                    }
                 }
-                buffer.writeInteger(nodes[id].acl.snapshotKey)
-                nodes[id].stat.write(to: &buffer)
                 isAtEnd = !advance()
                 if buffer.readableBytes >= count { return true }
             }

@@ -81,6 +81,13 @@ struct Znode: Sendable {
         @_lifetime(borrow self) get { bytes.data }
     }
     var dataBytes: [UInt8]? { dataIsNull ? nil : [UInt8](copying: data) }
+    /// What `writeData` takes.
+    var dataFieldByteCount: Int { 4 + dataLength }
+
+    /// The data as a buffer, in which null stays null.
+    func writeData(to fields: inout JuteFields) {
+        if dataIsNull { fields.write(Int32(-1)) } else { fields.write(data) }
+    }
 
     mutating func setData(_ data: [UInt8]?) { bytes.setData(data) }
 

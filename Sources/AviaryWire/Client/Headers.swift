@@ -39,8 +39,34 @@ package struct ReplyHeader: WireRecord, Hashable {
         error = try reader.readInt()
     }
 
+    package static let byteCount = 16
+
+    func write(to fields: inout JuteFields) {
+        fields.write(xid)
+        fields.write(zxid.rawValue)
+        fields.write(error)
+    }
+
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(xid, zxid.rawValue, error)
+        buffer.writeFields(byteCount: Self.byteCount) { write(to: &$0) }
+    }
+}
+
+extension ByteBuffer {
+    /// What an outbox has room for at first: several replies, and `malloc` is quick to give it.
+    private static let firstRoom = 1024
+
+    /// Begins the frame of a reply, to be ended by `endFrame`.
+    ///
+    /// - Returns: where it begins.
+    package mutating func beginReply(_ header: ReplyHeader) -> Int {
+        if capacity == 0 { self = ByteBufferAllocator().buffer(capacity: Self.firstRoom) }
+        let start = writerIndex
+        writeFields(byteCount: frameLengthByteCount + ReplyHeader.byteCount) { fields in
+            fields.write(Int32(0))
+            header.write(to: &fields)
+        }
+        return start
     }
 }
 

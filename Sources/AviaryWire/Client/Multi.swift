@@ -20,10 +20,16 @@ package struct MultiHeader: WireRecord, Hashable {
         error = try reader.readInt()
     }
 
+    package static let byteCount = 9
+
     package func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(type)
-        buffer.writeBool(done)
-        buffer.writeInteger(error)
+        buffer.writeFields(byteCount: Self.byteCount) { write(to: &$0) }
+    }
+
+    package func write(to fields: inout JuteFields) {
+        fields.write(type)
+        fields.write(done)
+        fields.write(error)
     }
 }
 

@@ -43,9 +43,12 @@ extension ByteBuffer {
     }
 
     package mutating func endFrame(_ start: Int) {
-        setInteger(Int32(clamping: writerIndex - start - 4), at: start)
+        setInteger(Int32(clamping: writerIndex - start - frameLengthByteCount), at: start)
     }
 }
+
+/// The length in front of a frame.
+let frameLengthByteCount = 4
 
 /// A place for a record whose length is known, filled field by field.
 ///
@@ -66,6 +69,13 @@ extension ByteBuffer {
         unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
         unsafe bytes.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self)
         count = end
+    }
+
+    /// What a buffer or string takes.
+    @inlinable package static func byteCount(of source: RawSpan) -> Int { 4 + source.byteCount }
+
+    @inlinable package func hasRoom(for source: RawSpan) -> Bool {
+        unsafe Self.byteCount(of: source) <= bytes.count - count
     }
 
     @inlinable package mutating func write(_ value: Bool) { write(value ? 1 : 0 as UInt8) }
@@ -100,6 +110,15 @@ extension ByteBuffer {
             write(&fields)
             precondition(fields.isFull, "the record is as long as it was said to be")
             return byteCount
+        }
+    }
+
+    /// For what ends when there is no more room: `write` fills some of so many bytes or more.
+    package mutating func writeFields(atLeast byteCount: Int, _ write: (inout JuteFields) -> Void) {
+        _ = unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
+            var fields = unsafe JuteFields(room)
+            write(&fields)
+            return fields.count
         }
     }
 }

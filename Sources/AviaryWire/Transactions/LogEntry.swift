@@ -16,13 +16,16 @@ package struct LogEntry: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        header = try TxnHeader(from: &reader)
-        if header.type == .closeSession, try Self.hasNoList(reader) {
-            txn = .closeSession(ephemerals: nil)
-        } else {
-            txn = try Txn(type: header.type, from: &reader)
-        }
-        digest = reader.remaining >= TxnDigest.byteCount ? try TxnDigest(from: &reader) : nil
+        let header = try TxnHeader(from: &reader)
+        let txn: Txn =
+            if header.type == .closeSession, try Self.hasNoList(reader) {
+                .closeSession(ephemerals: nil)
+            } else {
+                try Txn(type: header.type, from: &reader)
+            }
+        let hasDigest = reader.remaining >= TxnDigest.byteCount
+        self.init(
+            header: header, txn: txn, digest: hasDigest ? try TxnDigest(from: &reader) : nil)
     }
 
     /// Whether nothing, or only a digest, follows the header of a closeSession.
@@ -36,10 +39,24 @@ package struct LogEntry: WireRecord, Hashable {
         return try probe.readInt() == TxnDigest.currentVersion
     }
 
-    package func write(to buffer: inout ByteBuffer) {
+    private var byteCount: Int {
         let digestByteCount = digest == nil ? 0 : TxnDigest.byteCount
-        let byteCount =
-            TxnHeader.byteCount + txn.byteCount(type: header.type) + digestByteCount
+        return TxnHeader.byteCount + txn.byteCount(type: header.type) + digestByteCount
+    }
+
+    /// In a buffer of its own, as large as it is.
+    package var encoded: ByteBuffer {
+        let byteCount = byteCount
+        var buffer = ByteBufferAllocator().buffer(capacity: byteCount)
+        write(to: &buffer, byteCount)
+        return buffer
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
+        write(to: &buffer, byteCount)
+    }
+
+    private func write(to buffer: inout ByteBuffer, _ byteCount: Int) {
         buffer.writeFields(byteCount: byteCount) { fields in
             header.write(to: &fields)
             txn.write(type: header.type, to: &fields)

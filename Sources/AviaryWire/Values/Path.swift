@@ -72,26 +72,28 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
     ///
     /// Source: PathUtils.validatePath, ZooKeeper 3.9.5.
     public var isValid: Bool {
-        guard bytes.first == UInt8(ascii: "/") else { return false }
+        let slash = UInt8(ascii: "/")
+        guard bytes.first == slash else { return false }
         if bytes.count == 1 { return true }
-        guard bytes.last != UInt8(ascii: "/") else { return false }
-        var componentStart = 1
-        for index in 1...bytes.count {
-            if index < bytes.count && bytes[index] != UInt8(ascii: "/") { continue }
-            if !isValidComponent(bytes[componentStart..<index]) { return false }
-            componentStart = index + 1
+        guard bytes.last != slash else { return false }
+        // Of the component: its length so far, and whether it has nothing but dots.
+        var length = 0
+        var isDots = true
+        for byte in bytes.dropFirst() {
+            if byte != slash {
+                length += 1
+                isDots = isDots && byte == UInt8(ascii: ".")
+            } else {
+                if !Self.isComponent(length, isDots) { return false }
+                length = 0
+                isDots = true
+            }
         }
-        return hasOnlyAllowedCharacters
+        return Self.isComponent(length, isDots) && hasOnlyAllowedCharacters
     }
 
-    private func isValidComponent(_ component: ArraySlice<UInt8>) -> Bool {
-        let dot = UInt8(ascii: ".")
-        switch component.count {
-        case 0: return false
-        case 1: return component.first != dot
-        case 2: return !(component.first == dot && component.last == dot)
-        default: return true
-        }
+    private static func isComponent(_ length: Int, _ isDots: Bool) -> Bool {
+        length > 2 || length > 0 && !isDots
     }
 
     /// Refused are the UTF-16 units 0000–001f, 007f–009f, d800–f8ff and fff0–ffff.

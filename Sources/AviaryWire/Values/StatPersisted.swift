@@ -41,24 +41,19 @@ package struct StatPersisted: WireRecord, Hashable {
     package static let byteCount = 60
 
     package func write(to buffer: inout ByteBuffer) {
-        _ = unsafe buffer.writeWithUnsafeMutableBytes(
-            minimumWritableBytes: StatPersisted.byteCount
-        ) { raw in
-            func put(_ value: some FixedWidthInteger, at offset: Int) {
-                unsafe raw.storeBytes(
-                    of: value.bigEndian, toByteOffset: offset, as: type(of: value))
-            }
-            put(czxid.rawValue, at: 0)
-            put(mzxid.rawValue, at: 8)
-            put(ctime, at: 16)
-            put(mtime, at: 24)
-            put(version, at: 32)
-            put(cversion, at: 36)
-            put(aversion, at: 40)
-            put(owner.rawValue, at: 44)
-            put(pzxid.rawValue, at: 52)
-            return StatPersisted.byteCount
-        }
+        buffer.writeFields(byteCount: Self.byteCount) { write(to: &$0) }
+    }
+
+    package func write(to fields: inout JuteFields) {
+        fields.write(czxid.rawValue)
+        fields.write(mzxid.rawValue)
+        fields.write(ctime)
+        fields.write(mtime)
+        fields.write(version)
+        fields.write(cversion)
+        fields.write(aversion)
+        fields.write(owner.rawValue)
+        fields.write(pzxid.rawValue)
     }
 }
 
