@@ -1,4 +1,5 @@
 import AviaryWire
+import NIOCore
 import Testing
 
 @testable import AviaryCore
@@ -107,6 +108,79 @@ struct RestorationTests {
         }
         let restored = try restore(directory, to: .zxid(Zxid(0x1_0000_0024)))
         #expect(restored.zxid == Zxid(0x1_0000_0024))
+    }
+
+    /// Apache's server notes a digest after it has applied a transaction, so that a snapshot may hold
+    /// the next one already. A deletion shows in no stat of it.
+    @Test(arguments: [3, 5] as [Int64])
+    func `a snapshot that lacks what the transaction after its digest deletes is no start for it`(
+        name: Int64
+    ) throws {
+        let directory = try TemporaryDirectory()
+        var log = try directory.log(after: .zero)
+        var store = try directory.store()
+        var tree = DataTree(hashSeed: 42, extendedTypes: true)
+        try store.write(tree.snapshot)
+        var events: [WatchEvent] = []
+        var entries: [LogEntry] = []
+        func apply(_ type: OpCode, _ txn: Txn) {
+            let header = TxnHeader(
+                session: SessionID(1), cxid: 1, zxid: tree.lastProcessedZxid.next, time: 5,
+                type: type)
+            _ = tree.apply(header, txn, firing: &events)
+            let digest = TxnDigest(treeDigest: tree.digest)
+            entries.append(LogEntry(header: header, txn: txn, digest: digest))
+        }
+        for path in ["/a", "/b", "/c", "/d", "/e"] as [Path] {
+            let create = CreateTxn(
+                path: path, data: [], acl: ACL.openToAll, isEphemeral: false,
+                parentCVersion: Int32(entries.count + 1), ttlMilliseconds: 0)
+            apply(.create, .create(create))
+        }
+        let before = (RandomHistory.tree(after: entries).snapshot, digest: tree.digest)
+        apply(.delete, .delete("/c"))
+        apply(.setData, .setData(path: "/a", data: [1], version: 1))
+        log.append(entries)
+        try log.flush()
+        let named = RandomHistory.tree(after: entries[..<Int(name)]).snapshot
+        var fuzzy = DataTree(emptyWithHashSeed: 42, extendedTypes: true)
+        for (path, stat) in named.persisted.sorted(by: { $0.key < $1.key }) where path != "/c" {
+            let view = try #require(named.views[path == "" ? "/" : path])
+            fuzzy.load(path: [UInt8](path.utf8), data: view.data, acl: view.acl, stat: stat)
+        }
+        fuzzy.finishLoading(zxid: Zxid(name))
+        try store.write(fuzzy.snapshot)
+        sealDigest(of: Zxid(5), before.digest, in: "snapshot.\(name)", directory)
+
+        let restored = try restore(directory, to: .zxid(Zxid(5)))
+        #expect(same(restored, before.0))
+        for limit in 6...7 {
+            let restored = try restore(directory, to: .zxid(Zxid(Int64(limit))))
+            #expect(same(restored, RandomHistory.tree(after: entries[..<limit]).snapshot))
+        }
+        // The transaction after the digest puts the tree right, and nobody need know.
+        #expect(try directory.recover().recovery.notes == [])
+        directory["snapshot.0"] = nil
+        #expect(refusal(directory, to: .zxid(Zxid(5)))?.code == .missing)
+    }
+
+    /// Replaces the digest that a snapshot ends with, and the last zxid behind it.
+    private func sealDigest(
+        of zxid: Zxid, _ digest: UInt64, in name: String, _ directory: TemporaryDirectory
+    ) {
+        let byteCount = 20 + 8 + 2 * SnapshotFormat.sealByteCount
+        var bytes = ByteBuffer(bytes: directory[name]!.dropLast(byteCount))
+        func seal() {
+            bytes.writeInteger(Int64(Adler32.checksum(bytes.readableBytesSpan)))
+            bytes.writeBytes(SnapshotFormat.end)
+        }
+        bytes.writeInteger(zxid.rawValue)
+        bytes.writeInteger(TxnDigest.currentVersion)
+        bytes.writeInteger(digest)
+        seal()
+        bytes.writeInteger(zxid.rawValue)
+        seal()
+        directory[name] = Array(bytes.readableBytesView)
     }
 
     @Test func `what its nodes show makes a snapshot without a digest fuzzy`() throws {

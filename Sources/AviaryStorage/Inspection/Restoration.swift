@@ -156,8 +156,7 @@ package struct Coverage: Hashable, Sendable, CustomStringConvertible {
             let reach: Zxid
             do throws(StorageError) {
                 let tree = try recovery.loadSnapshot(named: snapshot.name, in: files)
-                let reaches = recovery.start?.reach ?? snapshot.zxid
-                reach = max(reaches, tree.snapshot.newestVisibleZxid)
+                reach = recovery.start?.reach(of: tree) ?? snapshot.zxid
             } catch {
                 if error.code == .failed { throw error }
                 continue
