@@ -94,7 +94,8 @@ let package = Package(
             dependencies: ["AviaryWire", "Zab", "CChecksums", nioCore, deque],
             swiftSettings: strict),
         .target(
-            name: "AviaryStorage", dependencies: ["AviaryCore", "AviaryWire", "CZlib", nioCore],
+            name: "AviaryStorage",
+            dependencies: ["AviaryCore", "AviaryWire", "CChecksums", "CZlib", nioCore],
             swiftSettings: strict),
         .target(
             name: "AviaryServer",

@@ -1,4 +1,5 @@
 import AviaryWire
+import CChecksums
 
 /// Adler-32 (RFC 1950), as the log has it for each transaction and a snapshot for all before it.
 package struct Adler32: Hashable, Sendable {
@@ -34,35 +35,13 @@ package struct Adler32: Hashable, Sendable {
     }
 
     private mutating func add(_ bytes: RawSpan) {
-        var low = self.low
-        var high = self.high
-        var offset = 0
-        while offset + 8 <= bytes.byteCount {
-            let raw = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            let sums = Self.sums(ofWord: UInt64(littleEndian: raw))
-            high &+= low &* 8 &+ sums.weighted
-            low &+= sums.plain
-            offset += 8
+        var offset = unsafe bytes.withUnsafeBytes {
+            unsafe aviary_adler32_add(&low, &high, $0.baseAddress, $0.count)
         }
         while offset < bytes.byteCount {
             low &+= UInt64(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
             high &+= low
             offset += 1
         }
-        self.low = low
-        self.high = high
-    }
-
-    /// The sum of eight bytes, and their sum when the first counts eight times and the last once.
-    ///
-    /// Each multiplication adds up four 16-bit lanes in its top lane; no lane overflows.
-    @inline(__always)
-    private static func sums(ofWord word: UInt64) -> (plain: UInt64, weighted: UInt64) {
-        let evenBytes = word & 0x00ff_00ff_00ff_00ff
-        let oddBytes = word >> 8 & 0x00ff_00ff_00ff_00ff
-        let plain = ((evenBytes &+ oddBytes) &* 0x0001_0001_0001_0001) >> 48
-        let weightedEven = (evenBytes &* 0x0008_0006_0004_0002) >> 48
-        let weightedOdd = (oddBytes &* 0x0007_0005_0003_0001) >> 48
-        return (plain, weightedEven &+ weightedOdd)
     }
 }

@@ -108,6 +108,23 @@ struct PathTests {
         #expect(!Path(Array(path.utf8)).isValid)
     }
 
+    /// Eight bytes are looked at at a time.
+    @Test func `every character is judged alike wherever it stands`() {
+        for length in 1...20 {
+            for place in 0..<length {
+                for character in UInt8(0)...0xff where character != UInt8(ascii: "/") {
+                    var bytes = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+                    bytes[place] = character
+                    let path = Path([UInt8(ascii: "/")] + bytes)
+                    // What is no UTF-8 stands for U+FFFD, which is refused.
+                    let isAllowed = (0x20..<0x7f).contains(character)
+                    let isDot = length == 1 && character == UInt8(ascii: ".")
+                    #expect(path.isValid == (isAllowed && !isDot), "\(character) at \(place)")
+                }
+            }
+        }
+    }
+
     @Test func `a parent is what stands before the last slash`() {
         #expect(Path("/a/b").parent == "/a")
         #expect(Path("/a").parent == "/")

@@ -88,9 +88,9 @@ extension ServerCore {
             }
             connections[slot].sasl = exchange
         }
-        let start = reply.beginReply(ReplyHeader(xid: header.xid, zxid: .zero))
-        reply.writeJute(answer)
-        reply.endFrame(start)
+        reply.writeReply(
+            ReplyHeader(xid: header.xid, zxid: .zero), byteCount: JuteFields.byteCount(of: answer)
+        ) { $0.write(answer) }
     }
 
     private mutating func refuseSASL(
@@ -99,9 +99,10 @@ extension ServerCore {
         let error =
             requiresSASL ? ZooKeeperError.sessionClosedRequireAuth : ZooKeeperError.authFailed
         let noToken: [UInt8]? = nil
-        let start = reply.beginReply(ReplyHeader(xid: xid, zxid: .zero, error: error.rawValue))
-        reply.writeJute(noToken)
-        reply.endFrame(start)
+        reply.writeReply(
+            ReplyHeader(xid: xid, zxid: .zero, error: error.rawValue),
+            byteCount: JuteFields.byteCount(of: noToken)
+        ) { $0.write(noToken) }
         close(slot, into: &effects)
     }
 

@@ -17,7 +17,8 @@ extension ServerCore {
         for id in (tree.ephemerals[id] ?? []).sorted() {
             let path = tree.path(of: id)
             // Touched, or no longer this session's: another may have made it anew since.
-            if outstanding.find(path.bytes.raw) != nil { continue }
+            let span = path.bytes.raw
+            if outstanding.find(span, hash: tree.hasher.hash(span)) != nil { continue }
             paths.append(path)
             digest &+= tree.digestValue(of: id)
             let parentPath = path.bytes[..<(path.parentLength ?? 0)]

@@ -14,8 +14,10 @@ extension ServerCore {
     func state(of path: RawSpan) -> NodeState? {
         let isRoot = path.byteCount == 1 && path.byte(at: 0) == UInt8(ascii: "/")
         let path = isRoot ? path.extracting(first: 0) : path
-        if let state = outstanding.find(path) { return state.exists ? state : nil }
-        guard let id = tree.find(path), !outstanding.isEnding(tree.nodes.read(id) { $0.owner })
+        let hash = tree.hasher.hash(path)
+        if let state = outstanding.find(path, hash: hash) { return state.exists ? state : nil }
+        guard let id = tree.find(path, hash: hash),
+            !outstanding.isEnding(tree.nodes.read(id) { $0.owner })
         else {
             return nil
         }

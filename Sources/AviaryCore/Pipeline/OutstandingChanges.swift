@@ -29,12 +29,6 @@ struct OutstandingChanges: Sendable {
         /// Of the newest change; `.zero` in a slot that is free.
         var zxid: Zxid
         var state: NodeState
-
-        static let vacant = Record(
-            bytes: [], length: 0, hash: 0, zxid: .zero,
-            state: NodeState(
-                stat: StatPersisted(), numChildren: 0, acl: [], content: CRC32(), dataLength: 0,
-                isCounted: false))
     }
 
     private struct Touch: Sendable {
@@ -71,8 +65,9 @@ struct OutstandingChanges: Sendable {
 
     var isEmpty: Bool { touches.isEmpty }
 
-    func find(_ path: RawSpan) -> NodeState? {
-        number(of: path, hash: hasher.hash(path)).map { records[Int($0)].state }
+    /// - Parameter hash: of the path.
+    func find(_ path: RawSpan, hash: UInt32) -> NodeState? {
+        number(of: path, hash: hash).map { records[Int($0)].state }
     }
 
     /// - Parameters:
@@ -199,7 +194,10 @@ struct OutstandingChanges: Sendable {
         if records[Int(slot)].zxid == .zero { return }
         changeOwner(of: slot, to: .none)
         index.remove(hash: records[Int(slot)].hash, slot)
-        records[Int(slot)] = .vacant
+        // The rest takes no memory of its own.
+        records[Int(slot)].zxid = .zero
+        records[Int(slot)].bytes = []
+        records[Int(slot)].state.acl = []
         vacant.append(slot)
     }
 }

@@ -9,10 +9,9 @@ extension ServerCore {
             switch next.work {
             case .multi(let entry): apply(entry, for: next.caller, at: now, into: &effects)
             case .encoded(let bytes):
-                var reader = JuteReader(bytes.readableBytesSpan)
                 do throws(WireError) {
-                    let entry = try LogEntry(from: &reader)
-                    apply(entry, for: next.caller, at: now, into: &effects)
+                    try apply(
+                        bytes.readableBytesSpan, for: next.caller, at: now, into: &effects)
                 } catch {
                     // Nothing may be applied on top of a tree that lacks it.
                     effects.notices.append(.unreadableTransaction(next.zxid, error))
@@ -28,16 +27,69 @@ extension ServerCore {
     }
 
     private mutating func apply(
+        _ bytes: RawSpan, for caller: InFlight.Caller, at now: Now,
+        into effects: inout StepEffects
+    ) throws(WireError) {
+        var reader = JuteReader(bytes)
+        let header = try TxnHeader(from: &reader)
+        if header.type == .setData {
+            try applySetData(header, reader, for: caller, at: now, into: &effects)
+        } else {
+            let entry = try LogEntry(header, restFrom: &reader)
+            apply(entry, for: caller, at: now, into: &effects)
+        }
+    }
+
+    /// What is written most is applied from where it stands: path and data are not made arrays of.
+    private mutating func applySetData(
+        _ header: TxnHeader, _ source: consuming JuteReader, for asked: InFlight.Caller,
+        at now: Now, into effects: inout StepEffects
+    ) throws(WireError) {
+        var reader = source
+        let fields = try SetDataFields(from: &reader)
+        let digest = try LogEntry.readDigest(from: &reader)
+        let path = reader.span(fields.path)
+        let changed = tree.apply(header, fields, in: reader)
+        applied(header.zxid, digest, into: &effects)
+        if let changed, !watches.isEmpty {
+            notify(.nodeDataChanged, path, tree.acls[changed.acl], header.zxid, into: &effects)
+        }
+        let caller = caller(asked, of: header)
+        complete(caller, at: now, into: &effects) { core, reply, slot in
+            if let changed {
+                core.writeChanged(caller, header.zxid, changed.stat, to: &reply, slot, at: now)
+            } else {
+                core.writeReply(
+                    caller.xid, header.zxid, error: .noNode, to: &reply, slot, at: now,
+                    arrivedAt: caller.arrivedAt)
+            }
+        }
+    }
+
+    private mutating func apply(
         _ entry: LogEntry, for asked: InFlight.Caller, at now: Now, into effects: inout StepEffects
     ) {
-        var caller = asked
-        let result = apply(entry, into: &effects)
-        if let write = forwarded.claim(entry.header) {
-            caller.request = write.request
-            caller.connection = write.connection
-            caller.arrivedAt = write.arrivedAt
+        let result = tree.apply(entry.header, entry.txn, firing: &events)
+        applied(entry.header.zxid, entry.digest, into: &effects)
+        if !watches.isEmpty {
+            for event in events {
+                notify(event.type, event.path, event.acl, entry.header.zxid, into: &effects)
+            }
         }
-        answer(caller, entry, result, at: now, into: &effects)
+        events.removeAllForReuse()
+        answer(caller(asked, of: entry.header), entry, result, at: now, into: &effects)
+    }
+
+    /// Who asked for a transaction, be it here or of our leader.
+    private mutating func caller(
+        _ asked: InFlight.Caller, of header: TxnHeader
+    ) -> InFlight.Caller {
+        guard let write = forwarded.claim(header) else { return asked }
+        var caller = asked
+        caller.request = write.request
+        caller.connection = write.connection
+        caller.arrivedAt = write.arrivedAt
+        return caller
     }
 
     mutating func completeSync(
@@ -47,29 +99,21 @@ extension ServerCore {
         complete(sync.caller, at: now, into: &effects) { core, reply, slot in
             core.writeReply(
                 sync.caller.xid, core.tree.lastProcessedZxid, to: &reply, slot, at: now,
-                arrivedAt: sync.caller.arrivedAt
-            ) { $0.writeJute(path) }
+                arrivedAt: sync.caller.arrivedAt,
+                byteCount: JuteFields.byteCount(of: path?.bytes)
+            ) { $0.write(path?.bytes) }
         }
     }
 
-    private mutating func apply(
-        _ entry: LogEntry, into effects: inout StepEffects
-    ) -> TxnResult {
-        statistics.commits += 1
-        let result = tree.apply(entry.header, entry.txn, firing: &events)
-        outstanding.forget(upTo: entry.header.zxid)
-        check(entry, into: &effects)
-        if !watches.isEmpty {
-            for event in events { notify(event, entry.header.zxid, into: &effects) }
-        }
-        events.removeAllForReuse()
-        return result
-    }
-
+    /// A transaction is in the tree. What its digest says has to be true there.
+    ///
     /// Source: DataTree.compareDigest and logZxidDigest, ZooKeeper 3.9.5.
-    private mutating func check(_ entry: LogEntry, into effects: inout StepEffects) {
-        let zxid = entry.header.zxid
-        if let digest = entry.digest, digest.treeDigest != tree.digest, zxid > foreignUntil {
+    private mutating func applied(
+        _ zxid: Zxid, _ digest: TxnDigest?, into effects: inout StepEffects
+    ) {
+        statistics.commits += 1
+        outstanding.forget(upTo: zxid)
+        if let digest, digest.treeDigest != tree.digest, zxid > foreignUntil {
             statistics.digestMismatches += 1
             effects.notices.append(.digestMismatch(zxid))
         }
@@ -85,16 +129,17 @@ extension ServerCore {
 
     /// Puts an event into the outbox of each connection that watches and may read the node.
     private mutating func notify(
-        _ event: WatchEvent, _ zxid: Zxid, into effects: inout StepEffects
+        _ type: WatchEventType, _ path: RawSpan, _ acl: [ACL], _ zxid: Zxid,
+        into effects: inout StepEffects
     ) {
-        watches.fire(event.type, at: event.path, into: &firedSlots)
+        watches.fire(type, at: path, into: &firedSlots)
         if firedSlots.isEmpty { return }
-        statistics.countWatches(firedSlots.count, of: event.type)
+        statistics.countWatches(firedSlots.count, of: type)
         var frame = ByteBuffer()
-        Self.writeNotification(event.type, event.path, zxid, to: &frame)
-        let isOpen = event.acl == ACL.openToAll
+        Self.writeNotification(type, path, zxid, to: &frame)
+        let isOpen = acl == ACL.openToAll
         for slot in firedSlots {
-            guard isOpen || access.permits(event.acl, .read, connections[slot].identities) else {
+            guard isOpen || access.permits(acl, .read, connections[slot].identities) else {
                 continue
             }
             if connections[slot].outbox.readableBytes == 0 {
@@ -221,41 +266,54 @@ extension ServerCore {
 
     private mutating func writeResult(
         _ caller: InFlight.Caller, _ entry: LogEntry, _ result: TxnResult,
-        to reply: inout ByteBuffer,
-        _ slot: UInt32, at now: Now
+        to reply: inout ByteBuffer, _ slot: UInt32, at now: Now
     ) {
-        var code: ZooKeeperError?
-        if case .failed(let raw) = result {
-            code = ZooKeeperError(rawValue: raw) ?? .runtimeInconsistency
-        }
-        writeReply(
-            caller.xid, entry.header.zxid, error: code, to: &reply, slot, at: now,
-            arrivedAt: caller.arrivedAt
-        ) { reply in
-            switch result {
-            case .done, .failed: break
-            case .created(let path, let stat):
-                reply.writeJute(path)
-                if caller.request != .create { stat.write(to: &reply) }
-            case .changed(let stat): stat.write(to: &reply)
-            case .multi(let results):
-                guard case .multi(let parts) = entry.txn else { return }
-                Self.writeMulti(parts, results, to: &reply)
+        let zxid = entry.header.zxid
+        switch result {
+        case .done:
+            writeReply(
+                caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
+        case .failed(let code):
+            writeReply(
+                caller.xid, zxid, error: ZooKeeperError(rawValue: code) ?? .runtimeInconsistency,
+                to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
+        case .created(let path, let stat):
+            let hasStat = caller.request != .create
+            let byteCount =
+                JuteFields.byteCount(of: path.bytes.raw) + (hasStat ? Stat.byteCount : 0)
+            writeReply(
+                caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
+                byteCount: byteCount
+            ) { fields in
+                fields.write(path.bytes.raw)
+                if hasStat { stat.write(to: &fields) }
+            }
+        case .changed(let stat):
+            writeChanged(caller, zxid, stat, to: &reply, slot, at: now)
+        case .multi(let results):
+            guard case .multi(let parts) = entry.txn else { return }
+            let pairs = zip(parts, results)
+            let byteCount = pairs.reduce(MultiHeader.byteCount) {
+                $0 + Self.byteCount(of: $1.1, $1.0)
+            }
+            writeReply(
+                caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
+                byteCount: byteCount
+            ) { fields in
+                for (part, result) in pairs { Self.write(result, part, to: &fields) }
+                MultiHeader.end.write(to: &fields)
             }
         }
     }
 
-    private static func writeMulti(
-        _ parts: [Txn.Part], _ results: [TxnResult], to reply: inout ByteBuffer
+    private mutating func writeChanged(
+        _ caller: InFlight.Caller, _ zxid: Zxid, _ stat: Stat, to reply: inout ByteBuffer,
+        _ slot: UInt32, at now: Now
     ) {
-        let pairs = zip(parts, results)
-        let byteCount = pairs.reduce(MultiHeader.byteCount) {
-            $0 + Self.byteCount(of: $1.1, $1.0)
-        }
-        reply.writeFields(byteCount: byteCount) { fields in
-            for (part, result) in pairs { Self.write(result, part, to: &fields) }
-            MultiHeader.end.write(to: &fields)
-        }
+        writeReply(
+            caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
+            byteCount: Stat.byteCount
+        ) { stat.write(to: &$0) }
     }
 
     private static func byteCount(of result: TxnResult, _ part: Txn.Part) -> Int {

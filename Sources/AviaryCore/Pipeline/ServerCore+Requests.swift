@@ -142,23 +142,23 @@ extension ServerCore {
             statistics.authFailures += 1
             close(slot, into: &effects)
         }
-        let start = reply.beginReply(answer)
-        reply.endFrame(start)
+        reply.writeReply(answer)
     }
 
     // MARK: Replies
 
     /// Writes one reply frame and counts it.
+    ///
+    /// - Parameter byteCount: what `body` writes.
     @inline(__always)
     mutating func writeReply(
         _ xid: Int32, _ zxid: Zxid, error: ZooKeeperError? = nil, to reply: inout ByteBuffer,
-        _ slot: UInt32, at now: Now, arrivedAt: Int64? = nil,
-        body: (inout ByteBuffer) -> Void = { _ in }
+        _ slot: UInt32, at now: Now, arrivedAt: Int64? = nil, byteCount: Int = 0,
+        body: (inout JuteFields) -> Void = { _ in }
     ) {
-        let start = reply.beginReply(
-            ReplyHeader(xid: xid, zxid: zxid, error: error?.rawValue ?? 0))
-        if error == nil { body(&reply) }
-        reply.endFrame(start)
+        let header = ReplyHeader(xid: xid, zxid: zxid, error: error?.rawValue ?? 0)
+        let start = reply.writerIndex
+        reply.writeReply(header, byteCount: byteCount, body: body)
         countReply(
             zxid, bytes: reply.writerIndex - start, on: slot, at: now, arrivedAt: arrivedAt)
     }

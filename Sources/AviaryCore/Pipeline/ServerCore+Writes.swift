@@ -217,9 +217,10 @@ extension ServerCore {
             return
         }
         if inFlight.isEmpty && connections[slot].waiting.isEmpty {
-            writeReply(header.xid, tree.lastProcessedZxid, to: &reply, slot, at: now) {
-                $0.writeJute(request.path)
-            }
+            writeReply(
+                header.xid, tree.lastProcessedZxid, to: &reply, slot, at: now,
+                byteCount: JuteFields.byteCount(of: request.path?.bytes)
+            ) { $0.write(request.path?.bytes) }
             return
         }
         wait(.inFlight(cost: request.path?.bytes.count ?? 0), on: slot)

@@ -17,9 +17,14 @@ struct CRC32: Hashable, Sendable {
     var value: UInt32 { ~register }
 
     mutating func update(_ bytes: RawSpan) {
-        var offset = unsafe bytes.withUnsafeBytes {
-            unsafe aviary_crc32_fold(&register, $0.baseAddress, $0.count)
+        let isDone = unsafe bytes.withUnsafeBytes {
+            unsafe aviary_crc32_add(&register, $0.baseAddress, $0.count)
         }
+        if !isDone { updateByTables(bytes) }
+    }
+
+    private mutating func updateByTables(_ bytes: RawSpan) {
+        var offset = 0
         let count = bytes.byteCount
         unsafe Self.tables.withUnsafeBufferPointer { tables in
             while offset + 8 <= count {

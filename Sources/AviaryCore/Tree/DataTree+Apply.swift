@@ -25,6 +25,23 @@ extension DataTree {
         return result
     }
 
+    /// The same for a setData, whose record may stay where it is.
+    ///
+    /// - Returns: what the node is then; nil if there is none.
+    mutating func apply(
+        _ header: TxnHeader, _ fields: SetDataFields, in reader: borrowing JuteReader
+    ) -> Znode.DataChange? {
+        let path = reader.span(fields.path)
+        let changed =
+            if let data = fields.data {
+                applySetData(header, path, reader.span(data), fields.version)
+            } else {
+                applySetData(header, path, nil, fields.version)
+            }
+        if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
+        return changed
+    }
+
     private mutating func applyPart(
         _ header: TxnHeader, type: OpCode, _ txn: Txn, firing events: inout [WatchEvent]
     ) -> TxnResult {
@@ -32,7 +49,10 @@ extension DataTree {
         case .create(let create): return applyCreate(header, type, create, firing: &events)
         case .delete(let path): return applyDelete(path, header.zxid, firing: &events)
         case .setData(let path, let data, let version):
-            return applySetData(header, path, data, version, firing: &events)
+            let changed = applySetData(header, path.bytes.raw, data?.raw, version)
+            guard let changed else { return .failed(ZooKeeperError.noNode.rawValue) }
+            events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[changed.acl]))
+            return .changed(changed.stat)
         case .setACL(let path, let acl, let version): return applySetACL(path, acl, version)
         case .check, .createSession, .closeSession:
             applySession(header, txn, firing: &events)
@@ -117,24 +137,18 @@ extension DataTree {
     }
 
     private mutating func applySetData(
-        _ header: TxnHeader, _ path: Path, _ data: [UInt8]?, _ version: Int32,
-        firing events: inout [WatchEvent]
-    ) -> TxnResult {
-        guard let id = find(path) else { return .failed(ZooKeeperError.noNode.rawValue) }
-        let before = nodes.read(id) { ($0.dataLength, $0.digestValue) }
-        let (after, stat, acl) = nodes.change(id) { node in
-            node.setData(data)
-            node.content = NodeDigest.content(
-                path: id == .root ? RawSpan() : path.bytes.raw, data: node.data)
-            node.changed(to: version, by: header.zxid, at: header.time)
-            return ((node.dataLength, node.digestValue), node.clientStat, node.acl)
+        _ header: TxnHeader, _ path: RawSpan, _ data: RawSpan?, _ version: Int32
+    ) -> Znode.DataChange? {
+        guard let id = find(path) else { return nil }
+        let content = NodeDigest.content(path: id == .root ? RawSpan() : path, data: data)
+        let change = nodes[id].setData(
+            data, content: content, version: version, by: header.zxid, at: header.time)
+        digest &+= change.digest
+        approximateDataSize += change.growth
+        if !quotas.isEmpty {
+            countQuota(at: Path([UInt8](copying: path)), nodes: 0, bytes: Int64(change.growth))
         }
-        digest = digest &- before.1 &+ after.1
-        let change = after.0 - before.0
-        approximateDataSize += change
-        countQuota(at: path, nodes: 0, bytes: Int64(change))
-        events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[acl]))
-        return .changed(stat)
+        return change
     }
 
     private mutating func applySetACL(
@@ -172,7 +186,7 @@ extension DataTree {
         let nameStart = path.isEmpty ? 0 : (path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1
         let id = nodes.insert(
             Znode(
-                name: span.extracting(droppingFirst: nameStart), data: data, stat: stat,
+                name: span.extracting(droppingFirst: nameStart), data: data?.raw, stat: stat,
                 acl: acls.use(acl), parent: parent, isCounted: Self.isCounted(path),
                 content: NodeDigest.content(path: span, data: data?.raw)))
         precondition(path.isEmpty == (id == .root), "the root is the first node and no other is")

@@ -57,11 +57,14 @@ package struct DataTree: ~Copyable, Sendable {
     // MARK: Looking up
 
     /// The node at a path; `/` and the empty path are the root.
-    package func find(_ path: RawSpan) -> NodeID? {
+    package func find(_ path: RawSpan) -> NodeID? { find(path, hash: hasher.hash(path)) }
+
+    /// - Parameter hash: what `hasher` gives for the path.
+    func find(_ path: RawSpan, hash: UInt32) -> NodeID? {
         if path.byteCount <= 1 {
             if path.byteCount == 0 || path.byte(at: 0) == UInt8(ascii: "/") { return .root }
         }
-        return index.find(hash: hasher.hash(path)) { number in leads(to: NodeID(number), path) }
+        return index.find(hash: hash) { number in leads(to: NodeID(number), path) }
             .map { NodeID($0) }
     }
 
@@ -196,10 +199,9 @@ package struct DataTree: ~Copyable, Sendable {
         let path = ReservedPath.config.bytes
         guard let id = find(path.raw) else { return }
         approximateDataSize += text.count - nodes[id].dataLength
-        nodes[id].setData(text)
-        nodes[id].content = NodeDigest.content(
-            path: path.raw, data: text.raw)
-        nodes[id].changed(to: -1, by: nodes[id].stat.mzxid, at: time)
+        nodes[id].setData(
+            text.raw, content: NodeDigest.content(path: path.raw, data: text.raw), version: -1,
+            by: nodes[id].stat.mzxid, at: time)
     }
 
     /// To be called once after the nodes and sessions of a snapshot.

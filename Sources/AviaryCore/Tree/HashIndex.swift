@@ -110,6 +110,11 @@ package struct ByteHasher: Sendable {
             offset += 8
         }
         var tail: UInt64 = 0
+        if count >= 8, offset < count {
+            // Some of these are in already.
+            tail = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+            offset = count
+        }
         while offset < count {
             let byte = unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
             tail = tail << 8 | UInt64(byte)

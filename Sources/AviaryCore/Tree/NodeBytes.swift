@@ -20,9 +20,9 @@ struct NodeBytes: Sendable {
     private static let uncountedMark: UInt32 = 1 << 30
     private static let lengthMask = uncountedMark - 1
 
-    init(name: RawSpan, data: [UInt8]?, isCounted: Bool) {
+    init(name: RawSpan, data: RawSpan?, isCounted: Bool) {
         precondition(name.byteCount <= Int(Self.lengthMask), "a name fits in a frame")
-        let dataCount = data?.count ?? 0
+        let dataCount = data?.byteCount ?? 0
         var lengthAndMarks = UInt32(name.byteCount)
         if !isCounted { lengthAndMarks |= Self.uncountedMark }
         if data == nil { lengthAndMarks |= Self.nullDataMark }
@@ -70,9 +70,9 @@ struct NodeBytes: Sendable {
             start: start + Self.headerByteCount, count: Int(header.count))
     }
 
-    mutating func setData(_ data: [UInt8]?) {
+    mutating func setData(_ data: RawSpan?) {
         // As most new values are as long as the old one, this saves a piece of memory its way.
-        if let data, data.count == dataLength, unsafe isKnownUniquelyReferenced(&storage) {
+        if let data, data.byteCount == dataLength, unsafe isKnownUniquelyReferenced(&storage) {
             header.lengthAndMarks &= ~Self.nullDataMark
             unsafe Self.copy(data, to: memory, at: nameLength)
         } else {
@@ -82,7 +82,7 @@ struct NodeBytes: Sendable {
     }
 
     private static func copy(
-        _ data: [UInt8], to raw: UnsafeMutableRawBufferPointer, at offset: Int
+        _ data: RawSpan, to raw: UnsafeMutableRawBufferPointer, at offset: Int
     ) {
         let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: raw[offset...])
         unsafe data.withUnsafeBytes { unsafe rest.copyMemory(from: $0) }

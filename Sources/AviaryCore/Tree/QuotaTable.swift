@@ -136,7 +136,7 @@ extension DataTree {
     /// Changes the data alone: no version, no time, no watch, and the digest does not cover it.
     private mutating func setQuotaUsage(_ usage: QuotaText, of id: NodeID) {
         approximateDataSize -= nodes[id].dataLength
-        nodes[id].setData(usage.usage)
+        nodes[id].setData(usage.usage.raw)
         approximateDataSize += nodes[id].dataLength
     }
 }

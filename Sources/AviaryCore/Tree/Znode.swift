@@ -43,7 +43,7 @@ struct Znode: Sendable {
     var previousSibling = NodeID.none
 
     init(
-        name: RawSpan, data: [UInt8]?, stat: StatPersisted, acl: ACLTable.ID, parent: NodeID,
+        name: RawSpan, data: RawSpan?, stat: StatPersisted, acl: ACLTable.ID, parent: NodeID,
         isCounted: Bool, content: CRC32
     ) {
         self.init(
@@ -89,7 +89,35 @@ struct Znode: Sendable {
         if dataIsNull { fields.write(Int32(-1)) } else { fields.write(data) }
     }
 
-    mutating func setData(_ data: [UInt8]?) { bytes.setData(data) }
+    /// The data alone, of a node whose data no digest covers.
+    mutating func setData(_ data: RawSpan?) { bytes.setData(data) }
+
+    /// What a setData changed.
+    struct DataChange {
+        let acl: ACLTable.ID
+        let stat: Stat
+        /// In bytes.
+        let growth: Int
+        /// To be added to the tree's.
+        let digest: UInt64
+    }
+
+    /// All of it where the node is: what leaves the table is copied, and what it refers to retained and
+    /// released.
+    @discardableResult
+    mutating func setData(
+        _ data: RawSpan?, content: CRC32, version: Int32, by zxid: Zxid, at time: Int64
+    ) -> DataChange {
+        let before = (dataLength, digestValue)
+        bytes.setData(data)
+        self.content = content
+        self.version = version
+        mzxid = zxid
+        mtime = time
+        return DataChange(
+            acl: acl, stat: clientStat, growth: dataLength - before.0,
+            digest: digestValue &- before.1)
+    }
 
     var stat: StatPersisted {
         get {
@@ -136,13 +164,6 @@ struct Znode: Sendable {
     private mutating func changeExtras(_ change: (inout Extras) -> Void) {
         if extras.isEmpty { extras = [Extras(pzxid: czxid)] }
         change(&extras[0])
-    }
-
-    /// What a setData leaves.
-    mutating func changed(to version: Int32, by zxid: Zxid, at time: Int64) {
-        self.version = version
-        mzxid = zxid
-        mtime = time
     }
 
     var owner: NodeOwner { extras.isEmpty ? .none : extras[0].owner }

@@ -60,13 +60,33 @@ extension ByteBuffer {
     ///
     /// - Returns: where it begins.
     package mutating func beginReply(_ header: ReplyHeader) -> Int {
-        if capacity == 0 { self = ByteBufferAllocator().buffer(capacity: Self.firstRoom) }
+        makeFirstRoom()
         let start = writerIndex
         writeFields(byteCount: frameLengthByteCount + ReplyHeader.byteCount) { fields in
             fields.write(Int32(0))
             header.write(to: &fields)
         }
         return start
+    }
+
+    /// A reply of which it is known how long it is, written at once.
+    ///
+    /// - Parameter byteCount: what `body` writes.
+    @inline(__always)
+    package mutating func writeReply(
+        _ header: ReplyHeader, byteCount: Int = 0, body: (inout JuteFields) -> Void = { _ in }
+    ) {
+        makeFirstRoom()
+        let byteCount = ReplyHeader.byteCount + byteCount
+        writeFields(byteCount: frameLengthByteCount + byteCount) { fields in
+            fields.write(Int32(byteCount))
+            header.write(to: &fields)
+            body(&fields)
+        }
+    }
+
+    private mutating func makeFirstRoom() {
+        if capacity == 0 { self = ByteBufferAllocator().buffer(capacity: Self.firstRoom) }
     }
 }
 

@@ -74,6 +74,9 @@ let frameLengthByteCount = 4
     /// What a buffer or string takes.
     @inlinable package static func byteCount(of source: RawSpan) -> Int { 4 + source.byteCount }
 
+    /// What an array takes, or null.
+    package static func byteCount(of source: [UInt8]?) -> Int { 4 + (source?.count ?? 0) }
+
     @inlinable package func hasRoom(for source: RawSpan) -> Bool {
         unsafe Self.byteCount(of: source) <= bytes.count - count
     }

@@ -16,16 +16,27 @@ package struct LogEntry: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        let header = try TxnHeader(from: &reader)
+        try self.init(TxnHeader(from: &reader), restFrom: &reader)
+    }
+
+    /// What follows a header.
+    package init(
+        _ header: TxnHeader, restFrom reader: inout JuteReader
+    ) throws(WireError) {
         let txn: Txn =
             if header.type == .closeSession, try Self.hasNoList(reader) {
                 .closeSession(ephemerals: nil)
             } else {
                 try Txn(type: header.type, from: &reader)
             }
-        let hasDigest = reader.remaining >= TxnDigest.byteCount
-        self.init(
-            header: header, txn: txn, digest: hasDigest ? try TxnDigest(from: &reader) : nil)
+        self.init(header: header, txn: txn, digest: try Self.readDigest(from: &reader))
+    }
+
+    /// What may follow the record.
+    package static func readDigest(
+        from reader: inout JuteReader
+    ) throws(WireError) -> TxnDigest? {
+        reader.remaining >= TxnDigest.byteCount ? try TxnDigest(from: &reader) : nil
     }
 
     /// Whether nothing, or only a digest, follows the header of a closeSession.

@@ -49,6 +49,21 @@ package struct CreateTxn: Hashable, Sendable {
     }
 }
 
+/// Where the fields of a setData's record are, in the bytes it is read from.
+package struct SetDataFields: Sendable {
+    package let path: Range<Int>
+    /// Nil is null.
+    package let data: Range<Int>?
+    package let version: Int32
+
+    package init(from reader: inout JuteReader) throws(WireError) {
+        guard let path = try reader.readRange() else { throw .unexpectedNull }
+        self.path = path
+        data = try reader.readRange()
+        version = try reader.readInt()
+    }
+}
+
 // MARK: - Writing
 
 extension Txn {

@@ -75,29 +75,28 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
         let slash = UInt8(ascii: "/")
         guard bytes.first == slash else { return false }
         if bytes.count == 1 { return true }
-        guard bytes.last != slash else { return false }
-        // Of the component: its length so far, and whether it has nothing but dots.
-        var length = 0
-        var isDots = true
-        for byte in bytes.dropFirst() {
-            if byte != slash {
-                length += 1
-                isDots = isDots && byte == UInt8(ascii: ".")
-            } else {
-                if !Self.isComponent(length, isDots) { return false }
-                length = 0
-                isDots = true
-            }
+        let span = bytes.span
+        var start = 1
+        for end in 1..<span.count where span[end] == slash {
+            if !Self.isComponent(span.extracting(start..<end)) { return false }
+            start = end + 1
         }
-        return Self.isComponent(length, isDots) && hasOnlyAllowedCharacters
+        return Self.isComponent(span.extracting(start...)) && hasOnlyAllowedCharacters
     }
 
-    private static func isComponent(_ length: Int, _ isDots: Bool) -> Bool {
-        length > 2 || length > 0 && !isDots
+    private static func isComponent(_ bytes: Span<UInt8>) -> Bool {
+        let dot = UInt8(ascii: ".")
+        switch bytes.count {
+        case 0: return false
+        case 1: return bytes[0] != dot
+        case 2: return bytes[0] != dot || bytes[1] != dot
+        default: return true
+        }
     }
 
     /// Refused are the UTF-16 units 0000–001f, 007f–009f, d800–f8ff and fff0–ffff.
     private var hasOnlyAllowedCharacters: Bool {
+        if hasOnlyPrintableASCII { return true }
         var isASCII = true
         for byte in bytes {
             if byte < 0x20 || byte == 0x7f { return false }
@@ -107,5 +106,27 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
         return String(decoding: bytes, as: UTF8.self).utf16.allSatisfy { unit in
             !(0x7f...0x9f).contains(unit) && !(0xd800...0xf8ff).contains(unit) && unit < 0xfff0
         }
+    }
+
+    /// Eight bytes at a time. May be wrong where it says no.
+    private var hasOnlyPrintableASCII: Bool {
+        let raw = bytes.raw
+        let count = raw.byteCount
+        if count < 8 { return false }
+        var offset = 0
+        while true {
+            let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            if !Self.isPrintableASCII(word) { return false }
+            if offset == count - 8 { return true }
+            // The last eight may begin among those that were looked at.
+            offset = min(offset + 8, count - 8)
+        }
+    }
+
+    /// Subtracting borrows from the top bit of a byte that is too small.
+    private static func isPrintableASCII(_ word: UInt64) -> Bool {
+        let control = word &- 0x2020_2020_2020_2020
+        let delete = (word ^ 0x7f7f_7f7f_7f7f_7f7f) &- 0x0101_0101_0101_0101
+        return (word | control | delete) & 0x8080_8080_8080_8080 == 0
     }
 }
