@@ -48,7 +48,7 @@ struct Case: Sendable {
     }
 
     private static let writes = [
-        Case(name: "set", operations: depth, limit: 6.1) {
+        Case(name: "set", operations: depth, limit: 4.1) {
             let core = LoadedCore(nodes: depth)
             let requests = LoadedCore.requests(depth, .setData) { bytes, number in
                 LoadedCore.writeSet("/n\(number)", to: &bytes)

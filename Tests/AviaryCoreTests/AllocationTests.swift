@@ -44,7 +44,7 @@ struct AllocationTests {
             let count = harness.allocations(receiving: pipeline, on: client)
             harness.persist()
             // Path, data, the record's path and the proposal's buffer, and what tables grow by.
-            precondition(count <= 7000, "\(count) allocations for 1000 pipelined writes")
+            precondition(count <= 5000, "\(count) allocations for 1000 pipelined writes")
         }
     }
 

@@ -18,8 +18,7 @@ final class LeaderLink: ChannelInboundHandler {
     private let decoder: QuorumPacketDecoder
     private var packets = PacketBuffer()
     /// What comes is a tree until this has all of it, and not packets.
-    private var tree: SnapshotStreamReader?
-    private var treeZxid = Zxid.none
+    private var tree: IncomingTree?
     private var isOver = false
 
     init(
@@ -124,24 +123,24 @@ final class LeaderLink: ChannelInboundHandler {
     }
 
     private func expectTree(_ zxid: Zxid) {
-        treeZxid = zxid
-        tree = SnapshotStreamReader(
+        let reader = SnapshotStreamReader(
             hashSeed: .random(in: 1...UInt64.max), extendedTypes: settings.extendedTypes,
             maximumLength: settings.maximumPacketLength)
+        tree = IncomingTree(zxid, reader)
     }
 
     /// - Returns: whether the tree is whole.
     private func takeTree(
         from packets: inout PacketBuffer, into events: inout [PeerLinks.Event]
     ) throws(StorageError) -> Bool {
-        guard var reader = tree.take() else { return false }
+        guard let tree, var reader = tree.reader.take() else { return false }
         guard try reader.take(&packets.bytes) else {
-            tree = consume reader
+            tree.reader = consume reader
             events.append(.quorum(.leaderProgressed(id)))
             return false
         }
-        let box = TreeBox(reader.finish(zxid: treeZxid))
-        events.append(.tree(box, treeZxid, id))
+        self.tree = nil
+        events.append(.tree(TreeBox(reader.finish(zxid: tree.zxid)), tree.zxid, id))
         return true
     }
 
@@ -159,5 +158,16 @@ final class LeaderLink: ChannelInboundHandler {
         isOver = true
         tree = nil
         links.lost(self, reason)
+    }
+}
+
+/// A class, as it is asked for before each packet, and to look into an optional structure copies it.
+private final class IncomingTree {
+    let zxid: Zxid
+    var reader: SnapshotStreamReader?
+
+    init(_ zxid: Zxid, _ reader: consuming SnapshotStreamReader) {
+        self.zxid = zxid
+        self.reader = consume reader
     }
 }
