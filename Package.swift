@@ -138,9 +138,9 @@ let package = Package(
         // gzip for snapshots; its header comes with what Swift itself needs on Linux.
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        // What of glibc's allocator Swift does not see.
         // Instructions for checksums that Swift has no name for.
         .target(name: "CChecksums"),
+        // What of glibc's allocator Swift does not see.
         .target(name: "CMalloc"),
         // What is fuzzed, linked into tests and the fuzzer only.
         .target(

@@ -55,14 +55,9 @@ extension ServerCore {
             notify(.nodeDataChanged, path, tree.acls[changed.acl], header.zxid, into: &effects)
         }
         let caller = caller(asked, of: header)
+        let result: TxnResult = changed.map { .changed($0.stat) } ?? .noNode
         complete(caller, at: now, into: &effects) { core, reply, slot in
-            if let changed {
-                core.writeChanged(caller, header.zxid, changed.stat, to: &reply, slot, at: now)
-            } else {
-                core.writeReply(
-                    caller.xid, header.zxid, error: .noNode, to: &reply, slot, at: now,
-                    arrivedAt: caller.arrivedAt)
-            }
+            core.writeResult(caller, header.zxid, result, to: &reply, slot, at: now)
         }
     }
 
@@ -200,8 +195,11 @@ extension ServerCore {
                 close(id.slot, into: &effects)
             }
         default:
+            var parts: [Txn.Part] = []
+            if case .multi(let those) = entry.txn { parts = those }
             complete(caller, at: now, into: &effects) { core, reply, slot in
-                core.writeResult(caller, entry, result, to: &reply, slot, at: now)
+                core.writeResult(
+                    caller, entry.header.zxid, result, of: parts, to: &reply, slot, at: now)
             }
         }
     }
@@ -264,11 +262,11 @@ extension ServerCore {
         }
     }
 
+    /// - Parameter parts: of a multi.
     private mutating func writeResult(
-        _ caller: InFlight.Caller, _ entry: LogEntry, _ result: TxnResult,
+        _ caller: InFlight.Caller, _ zxid: Zxid, _ result: TxnResult, of parts: [Txn.Part] = [],
         to reply: inout ByteBuffer, _ slot: UInt32, at now: Now
     ) {
-        let zxid = entry.header.zxid
         switch result {
         case .done:
             writeReply(
@@ -289,9 +287,11 @@ extension ServerCore {
                 if hasStat { stat.write(to: &fields) }
             }
         case .changed(let stat):
-            writeChanged(caller, zxid, stat, to: &reply, slot, at: now)
+            writeReply(
+                caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
+                byteCount: Stat.byteCount
+            ) { stat.write(to: &$0) }
         case .multi(let results):
-            guard case .multi(let parts) = entry.txn else { return }
             let pairs = zip(parts, results)
             let byteCount = pairs.reduce(MultiHeader.byteCount) {
                 $0 + Self.byteCount(of: $1.1, $1.0)
@@ -304,16 +304,6 @@ extension ServerCore {
                 MultiHeader.end.write(to: &fields)
             }
         }
-    }
-
-    private mutating func writeChanged(
-        _ caller: InFlight.Caller, _ zxid: Zxid, _ stat: Stat, to reply: inout ByteBuffer,
-        _ slot: UInt32, at now: Now
-    ) {
-        writeReply(
-            caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
-            byteCount: Stat.byteCount
-        ) { stat.write(to: &$0) }
     }
 
     private static func byteCount(of result: TxnResult, _ part: Txn.Part) -> Int {

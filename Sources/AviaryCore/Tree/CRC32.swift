@@ -40,26 +40,21 @@ struct CRC32: Hashable, Sendable {
     }
 
     /// The 60 bytes of a node's stat, in the order of the digest.
-    ///
-    /// What the register holds is added to the first of them, and nothing is changed by zeros in front
-    /// of those: so there are 64 to fold, and none is left over.
     mutating func update(_ stat: StatPersisted) {
-        var words = InlineArray<16, UInt32>(repeating: 0)
+        var words = InlineArray<15, UInt32>(repeating: 0)
         func put(_ value: Int64, at index: Int) {
             words[index] = UInt32(truncatingIfNeeded: value >> 32).bigEndian
             words[index + 1] = UInt32(truncatingIfNeeded: value).bigEndian
         }
-        put(stat.czxid.rawValue, at: 1)
-        put(stat.mzxid.rawValue, at: 3)
-        put(stat.pzxid.rawValue, at: 5)
-        put(stat.ctime, at: 7)
-        put(stat.mtime, at: 9)
-        words[11] = UInt32(bitPattern: stat.version).bigEndian
-        words[12] = UInt32(bitPattern: stat.cversion).bigEndian
-        words[13] = UInt32(bitPattern: stat.aversion).bigEndian
-        put(stat.owner.rawValue, at: 14)
-        words[1] ^= register.littleEndian
-        register = 0
+        put(stat.czxid.rawValue, at: 0)
+        put(stat.mzxid.rawValue, at: 2)
+        put(stat.pzxid.rawValue, at: 4)
+        put(stat.ctime, at: 6)
+        put(stat.mtime, at: 8)
+        words[10] = UInt32(bitPattern: stat.version).bigEndian
+        words[11] = UInt32(bitPattern: stat.cversion).bigEndian
+        words[12] = UInt32(bitPattern: stat.aversion).bigEndian
+        put(stat.owner.rawValue, at: 13)
         // Integers have no bytes between them.
         update(unsafe words.span.bytes)
     }

@@ -9,6 +9,8 @@ package enum TxnResult: Hashable, Sendable {
     case multi([TxnResult])
     /// A `ZooKeeperError`'s raw value, or 0 for the parts of a failed multi before the failing one.
     case failed(Int32)
+
+    static let noNode = TxnResult.failed(ZooKeeperError.noNode.rawValue)
 }
 
 extension DataTree {
@@ -50,7 +52,7 @@ extension DataTree {
         case .delete(let path): return applyDelete(path, header.zxid, firing: &events)
         case .setData(let path, let data, let version):
             let changed = applySetData(header, path.bytes.raw, data?.raw, version)
-            guard let changed else { return .failed(ZooKeeperError.noNode.rawValue) }
+            guard let changed else { return .noNode }
             events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[changed.acl]))
             return .changed(changed.stat)
         case .setACL(let path, let acl, let version): return applySetACL(path, acl, version)
@@ -78,7 +80,7 @@ extension DataTree {
     ) -> TxnResult {
         guard let parentLength = create.path.parentLength,
             let parent = find(create.path.bytes.raw.extracting(first: parentLength))
-        else { return .failed(ZooKeeperError.noNode.rawValue) }
+        else { return .noNode }
         let existing = find(create.path)
         updateStat(of: parent) { stat in
             if existing != nil && create.parentCVersion == nil { return }
@@ -115,10 +117,10 @@ extension DataTree {
     ) -> TxnResult {
         guard let parentLength = path.parentLength,
             let parent = find(path.bytes.raw.extracting(first: parentLength))
-        else { return .failed(ZooKeeperError.noNode.rawValue) }
+        else { return .noNode }
         let id = find(path)
         updateStat(of: parent) { if zxid > $0.pzxid { $0.pzxid = zxid } }
-        guard let id, id != .root else { return .failed(ZooKeeperError.noNode.rawValue) }
+        guard let id, id != .root else { return .noNode }
         let acl = acls[nodes[id].acl]
         let dataLength = nodes[id].dataLength
         removeDescendants(of: id)
@@ -154,7 +156,7 @@ extension DataTree {
     private mutating func applySetACL(
         _ path: Path, _ acl: [ACL], _ version: Int32
     ) -> TxnResult {
-        guard let id = find(path) else { return .failed(ZooKeeperError.noNode.rawValue) }
+        guard let id = find(path) else { return .noNode }
         setACL(of: id, acl)
         updateStat(of: id) { $0.aversion = version }
         return .changed(nodes[id].clientStat)
