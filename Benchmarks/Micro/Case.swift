@@ -48,14 +48,14 @@ struct Case: Sendable {
     }
 
     private static let writes = [
-        Case(name: "set", operations: depth, limit: 4.1) {
+        Case(name: "set", operations: depth, limit: 2.1) {
             let core = LoadedCore(nodes: depth)
             let requests = LoadedCore.requests(depth, .setData) { bytes, number in
                 LoadedCore.writeSet("/n\(number)", to: &bytes)
             }
             return { core.receive(requests) }
         },
-        Case(name: "create and delete", operations: 2 * depth, limit: 5.6) {
+        Case(name: "create and delete", operations: 2 * depth, limit: 2.6) {
             let core = LoadedCore()
             var requests = LoadedCore.requests(depth, .create) { bytes, number in
                 LoadedCore.writeCreate("/c\(number)", to: &bytes, number)
@@ -67,7 +67,7 @@ struct Case: Sendable {
                 })
             return { core.receive(requests) }
         },
-        Case(name: "set in a multi of ten", operations: depth, limit: 3.5) {
+        Case(name: "set in a multi of ten", operations: depth, limit: 0.4) {
             let core = LoadedCore(nodes: 10)
             let requests = LoadedCore.requests(depth / 10, .multi) { bytes, _ in
                 for number in 0..<10 {

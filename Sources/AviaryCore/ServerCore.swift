@@ -69,7 +69,7 @@ package struct ServerCore: ~Copyable, Sendable {
     private let isHandedOnByAddress: any Sendable = true
 
     // Reused so that a request allocates nothing.
-    var events: [WatchEvent] = []
+    var events = WatchEvents()
     var firedSlots: [UInt32] = []
 
     /// Whether a server is an ensemble by itself.
@@ -95,7 +95,7 @@ package struct ServerCore: ~Copyable, Sendable {
             settings.connectionThrottle, seed: randomSeed, at: now)
         reaper = ContainerReaper(settings: settings, at: now)
         lastProposed = tree.lastProcessedZxid
-        outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
+        outstanding = OutstandingChanges(digest: tree.digest)
         sessions = SessionTracker(
             server: settings.server, tickMilliseconds: settings.tickTimeMilliseconds, at: now)
         switch membership {

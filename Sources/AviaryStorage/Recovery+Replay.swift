@@ -131,8 +131,7 @@ extension Recovery {
                     + "restore the logs or the snapshot that held them", file: log.name,
                 offset: offset)
         }
-        _ = tree.apply(entry.header, entry.txn, firing: &events)
-        events.removeAll(keepingCapacity: true)
+        tree.apply(entry.header, entry.txn)
         replayed += 1
         logs[logs.count - 1].count += 1
         digests.replayed(entry, tree.digest)

@@ -52,7 +52,6 @@ package struct Recovery: Sendable {
     /// What is to be put right in the last log before it can be appended to.
     package private(set) var repairs: [LogRepair] = []
     var digests = DigestCheck()
-    var events: [WatchEvent] = []
     var recent: RecentEntries
 
     private static let maximumCandidates = 100
@@ -270,8 +269,7 @@ package struct Recovery: Sendable {
             let header = TxnHeader(
                 session: session, cxid: 0, zxid: tree.lastProcessedZxid, time: 0,
                 type: .closeSession)
-            _ = tree.apply(header, .closeSession(ephemerals: nil), firing: &events)
-            events.removeAll()
+            tree.apply(header, .closeSession(ephemerals: nil))
             notes.append("removed the ephemeral nodes of session \(session), which is not open")
         }
     }

@@ -113,16 +113,14 @@ struct DataTreeModelTests {
             model.nodes[String(decoding: path, as: UTF8.self)] = ModelNode(
                 data: node.data, acl: tree.acls[node.acl], stat: node.stat)
         }
-        var events: [WatchEvent] = []
         var frozen: (snapshot: TreeSnapshot, model: Model)?
         for number in 1...600 {
             let (type, txn) = randomTxn(model, &random)
             let header = TxnHeader(
                 session: SessionID(5), cxid: 0, zxid: Zxid(Int64(number)), time: Int64(number),
                 type: type)
-            _ = tree.apply(header, txn, firing: &events)
+            tree.apply(header, txn)
             model.apply(header, txn)
-            events.removeAll()
             if number == 300 { frozen = (tree.snapshot, model) }
         }
         #expect(tree.lastProcessedZxid == Zxid(600))
@@ -175,15 +173,14 @@ struct DataTreeTests {
 
     @Test func `a transaction that is in the tree already changes nothing that counts`() {
         var tree = DataTree(hashSeed: 3, extendedTypes: false)
-        var events: [WatchEvent] = []
         let create = Txn.create(
             CreateTxn(
                 path: "/a", data: [1], acl: ACL.openToAll, isEphemeral: false, parentCVersion: 1))
         let header = TxnHeader(
             session: SessionID(1), cxid: 1, zxid: Zxid(1), time: 1, type: .create)
-        _ = tree.apply(header, create, firing: &events)
+        tree.apply(header, create)
         let digest = tree.digest
-        #expect(tree.apply(header, create, firing: &events) == .failed(-110))
+        #expect(tree.apply(header, create) == .failed(-110))
         #expect(tree.digest == digest)
         #expect(tree.nodeCount == 5)
     }

@@ -35,9 +35,8 @@ struct FollowerPitfallTests {
     /// A tree of a leader that has one node and this zxid.
     private func tree(_ path: Path, _ zxid: Zxid) -> DataTree {
         var tree = DataTree(hashSeed: 42, extendedTypes: true)
-        var events: [WatchEvent] = []
         let header = TxnHeader(session: .none, cxid: 0, zxid: zxid, time: 1, type: .create)
-        _ = tree.apply(header, create(path), firing: &events)
+        tree.apply(header, create(path))
         return tree
     }
 

@@ -106,7 +106,6 @@ struct TreePitfallTests {
 
 extension DataTree {
     fileprivate mutating func take(_ header: TxnHeader, _ txn: Txn) {
-        var events: [WatchEvent] = []
-        _ = apply(header, txn, firing: &events)
+        _ = apply(header, txn)
     }
 }

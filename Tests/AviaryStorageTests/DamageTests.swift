@@ -169,12 +169,11 @@ struct DamageTests {
 
     @Test func `ephemeral nodes without a session are removed`() throws {
         var tree = DataTree(hashSeed: 1, extendedTypes: true)
-        var events: [WatchEvent] = []
         let create = CreateTxn(
             path: "/e", data: nil, acl: ACL.openToAll, isEphemeral: true, parentCVersion: 1)
         let header = TxnHeader(
             session: SessionID(9), cxid: 0, zxid: Zxid(1), time: 1, type: .create)
-        _ = tree.apply(header, .create(create), firing: &events)
+        tree.apply(header, .create(create))
         let directory = try TemporaryDirectory()
         var store = try directory.store()
         try store.write(tree.snapshot)
@@ -185,13 +184,12 @@ struct DamageTests {
 
     @Test func `H.19: a node whose access list is missing is closed to all`() throws {
         var tree = DataTree(hashSeed: 1, extendedTypes: true)
-        var events: [WatchEvent] = []
         let acl = [ACL(.all, "digest", "user:hash")]
         let create = CreateTxn(
             path: "/a", data: nil, acl: acl, isEphemeral: false, parentCVersion: 1)
         let header = TxnHeader(
             session: SessionID(9), cxid: 0, zxid: Zxid(1), time: 1, type: .create)
-        _ = tree.apply(header, .create(create), firing: &events)
+        tree.apply(header, .create(create))
         let directory = try TemporaryDirectory()
         var store = try directory.store()
         try store.write(tree.snapshot)

@@ -117,13 +117,12 @@ struct MemberRecoveryTests {
 
     @Test func `a member keeps the ephemeral nodes of sessions that are not open`() throws {
         var tree = DataTree(hashSeed: 42, extendedTypes: true)
-        var events: [WatchEvent] = []
         let header = TxnHeader(
             session: SessionID(7), cxid: 1, zxid: Zxid(1), time: 5, type: .create)
         let create = CreateTxn(
             path: "/e", data: [], acl: ACL.openToAll, isEphemeral: true, parentCVersion: 1,
             ttlMilliseconds: 0)
-        _ = tree.apply(header, .create(create), firing: &events)
+        tree.apply(header, .create(create))
         let directory = try TemporaryDirectory()
         var store = try directory.store()
         try store.write(tree.snapshot)

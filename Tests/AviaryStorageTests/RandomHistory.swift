@@ -9,7 +9,6 @@ struct RandomHistory: ~Copyable {
     private(set) var tree: DataTree
     private(set) var entries: [LogEntry] = []
     private var random: SeededRandom
-    private var events: [WatchEvent] = []
     /// Leaves out the larger ones, for tests that look at every byte.
     private let isSmall: Bool
     private var nextEpoch: Int64?
@@ -40,8 +39,7 @@ struct RandomHistory: ~Copyable {
     /// The tree after the first so many entries.
     static func tree(after entries: some Sequence<LogEntry>) -> DataTree {
         var tree = DataTree(hashSeed: 42, extendedTypes: true)
-        var events: [WatchEvent] = []
-        for entry in entries { _ = tree.apply(entry.header, entry.txn, firing: &events) }
+        for entry in entries { tree.apply(entry.header, entry.txn) }
         return tree
     }
 
@@ -53,8 +51,7 @@ struct RandomHistory: ~Copyable {
             let header = TxnHeader(
                 session: session, cxid: Int32(entries.count), zxid: zxid,
                 time: 1_700_000_000_000 + Int64(entries.count), type: type)
-            _ = tree.apply(header, txn, firing: &events)
-            events.removeAll()
+            tree.apply(header, txn)
             let digest = type == .error ? nil : TxnDigest(treeDigest: tree.digest)
             entries.append(LogEntry(header: header, txn: txn, digest: digest))
         }

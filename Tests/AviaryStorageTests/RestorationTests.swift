@@ -84,10 +84,9 @@ struct RestorationTests {
         let directory = try StorageFixture("01-history-quorum1").copy()
         let files = try directory.files()
         var cursor = try LogCursor(files)
-        var events: [WatchEvent] = []
         var tree = DataTree(hashSeed: 1, extendedTypes: true)
         while let record = try cursor.next(files) {
-            _ = tree.apply(record.entry.header, record.entry.txn, firing: &events)
+            tree.apply(record.entry.header, record.entry.txn)
             let restored = try restore(directory, to: .zxid(tree.lastProcessedZxid))
             #expect(restored.digest == tree.digest, "\(tree.lastProcessedZxid)")
             #expect(restored.sessions == tree.sessions, "\(tree.lastProcessedZxid)")
@@ -121,13 +120,12 @@ struct RestorationTests {
         var store = try directory.store()
         var tree = DataTree(hashSeed: 42, extendedTypes: true)
         try store.write(tree.snapshot)
-        var events: [WatchEvent] = []
         var entries: [LogEntry] = []
         func apply(_ type: OpCode, _ txn: Txn) {
             let header = TxnHeader(
                 session: SessionID(1), cxid: 1, zxid: tree.lastProcessedZxid.next, time: 5,
                 type: type)
-            _ = tree.apply(header, txn, firing: &events)
+            tree.apply(header, txn)
             let digest = TxnDigest(treeDigest: tree.digest)
             entries.append(LogEntry(header: header, txn: txn, digest: digest))
         }

@@ -16,16 +16,21 @@ def part(document, plots):
 
 
 def by_count(results, kind):
-    """{count: {server: MiB}}"""
+    """{count: {server: MiB, or None where a round failed}}"""
     counts = [count for rounds in results.values() for row in rounds for count in row[kind]]
-    return {count: {server: statistics.median(row[kind][count] for row in rounds)
-                    for server, rounds in results.items()} for count in dict.fromkeys(counts)}
+    return {count: {server: middle([row[kind][count] for row in rounds]) for server, rounds in results.items()}
+            for count in dict.fromkeys(counts)}
+
+
+def middle(values):
+    return None if any(isinstance(value, dict) for value in values) else statistics.median(values)
 
 
 def picture(document, found, plots):
     panels = []
     for kind, rows in found.items():
-        curves = {server: [(float(count), values[server]) for count, values in rows.items()]
+        curves = {server: [(float(count), values[server]) for count, values in rows.items()
+                           if values[server] is not None]
                   for server in document['results']}
         ticks = tuple(float(count) for count in rows)
         panels.append(lines.Panel(KINDS[kind], lines.Axis('how many', True, ticks), lines.Axis('MiB', True), curves))
@@ -39,7 +44,13 @@ def listing(kind, rows):
     head += ['× memory'] if len(there) > 1 else []
     lines_, first = [], rows['0']
     for count, values in rows.items():
-        each = [significant((values[s] - first[s]) * MIB / int(count)) if int(count) else '' for s in there]
+        each = [bytes_for_each(values[s], first[s], int(count)) for s in there]
         row = [f'{int(count):,}', *(significant(values[s]) for s in there), *each]
         lines_.append(row + ([ratio(values[there[0]], values[there[1]])] if len(there) > 1 else []))
     return table(head, lines_)
+
+
+def bytes_for_each(mib, without, count):
+    if not count:
+        return ''
+    return significant(None if mib is None else (mib - without) * MIB / count)

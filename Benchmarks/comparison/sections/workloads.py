@@ -2,6 +2,8 @@
 
 WORKLOADS = {
     'get': '-w get -c 16 -d 32',
+    'exists': '-w exists -c 16 -d 32',
+    'children': '-w children -c 16 -d 32',
     'get-1by1': '-w get -c 64 -d 1',
     'get-latency': '-w get -c 1 -d 1',
     'set': '-w set -c 16 -d 32',

@@ -3,48 +3,50 @@ import AviaryWire
 extension ServerCore {
     /// Source: PrepRequestProcessor.pRequest2Txn, case delete, ZooKeeper 3.9.5.
     mutating func prepareDelete(
-        _ request: VersionRequest, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
+        _ request: borrowing VersionRecord, for asker: Asker, into entry: inout LogEntryWriter
+    ) throws(ZooKeeperError) {
         let path = request.path
         guard let parentLength = path.parentLength, !path.containsNull,
             !ReservedPath.isUndeletable(path)
         else { throw .badArguments }
-        let parent = try parentState(of: path, parentLength)
+        guard let parent = state(of: path.extracting(first: parentLength)) else { throw .noNode }
         try access.check(parent.acl, .delete, asker.identities)
-        guard let node = state(of: path.bytes.raw) else { throw .noNode }
+        guard let node = state(of: path) else { throw .noNode }
         try checkVersion(request.version, against: node.stat.version)
         if node.numChildren > 0 { throw .notEmpty }
         recordDelete(of: path, parentLength, node, zxid: asker.zxid)
-        return .delete(path)
+        entry.write(.delete, byteCount: JuteFields.byteCount(of: path)) { $0.write(path) }
     }
 
     /// Notes that a node will be gone, and its parent a child the poorer.
     mutating func recordDelete(
-        of path: Path, _ parentLength: Int, _ node: NodeState, zxid: Zxid
+        of path: RawSpan, _ parentLength: Int, _ node: NodeState, zxid: Zxid
     ) {
-        guard let before = state(of: path.bytes.raw.extracting(first: parentLength)) else {
+        let parentPath = path.extracting(first: parentLength)
+        guard let before = state(of: parentPath) else {
             preconditionFailure("a node that exists has a parent")
         }
         var parent = before
         parent.stat.pzxid = zxid
         parent.numChildren -= 1
-        outstanding.set(path.bytes, length: parentLength, to: parent, before: before, zxid: zxid)
+        note(parent, at: parentPath, before: before, zxid: zxid)
         var gone = node
         gone.exists = false
-        outstanding.set(
-            path.bytes, length: path.bytes.count, to: gone, before: node, zxid: zxid)
+        note(gone, at: path, before: node, zxid: zxid)
     }
 
     mutating func prepareSetData(
-        _ request: SetDataRequest, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
-        let path = request.path
-        guard path.isValid else { throw .badArguments }
-        guard let before = state(of: path.bytes.raw) else { throw .noNode }
+        _ request: borrowing SetDataRecord, for asker: Asker, into entry: inout LogEntryWriter
+    ) throws(ZooKeeperError) {
+        guard request.path.isValidPath else { throw .badArguments }
+        let path = request.path.withoutRootSlash
+        let hash = tree.hasher.hash(path)
+        guard let before = state(of: path, hash: hash) else { throw .noNode }
         try access.check(before.acl, .write, asker.identities)
-        let length = request.data?.count ?? 0
+        let length = request.data?.byteCount ?? 0
         if length != before.dataLength {
-            try checkQuota(at: path, nodes: 0, bytes: length - before.dataLength, for: asker)
+            try checkQuota(
+                at: request.path, nodes: 0, bytes: length - before.dataLength, for: asker)
         }
         try checkVersion(request.version, against: before.stat.version)
         var node = before
@@ -52,84 +54,69 @@ extension ServerCore {
         node.stat.mzxid = asker.zxid
         node.stat.mtime = asker.time
         node.dataLength = length
-        let isRoot = path == .root
-        node.content = NodeDigest.content(
-            path: isRoot ? RawSpan() : path.bytes.raw, data: request.data?.raw)
-        outstanding.set(
-            path.bytes, length: isRoot ? 0 : path.bytes.count, to: node, before: before,
-            zxid: asker.zxid)
-        return .setData(path: path, data: request.data, version: node.stat.version)
+        node.content = NodeDigest.content(path: path, data: request.data)
+        outstanding.set(path, hash: hash, to: node, before: before, zxid: asker.zxid)
+        entry.write(
+            SetDataRecord(path: request.path, data: request.data, version: node.stat.version))
     }
 
     mutating func prepareSetACL(
-        _ request: SetACLRequest, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
-        let path = request.path
-        guard path.isValid else { throw .badArguments }
+        _ request: borrowing SetACLRecord, for asker: Asker, into entry: inout LogEntryWriter
+    ) throws(ZooKeeperError) {
+        guard request.path.isValidPath else { throw .badArguments }
+        let path = request.path.withoutRootSlash
         let acl = try access.stored(request.acl, for: asker.identities)
-        guard let before = state(of: path.bytes.raw) else { throw .noNode }
+        guard let before = state(of: path) else { throw .noNode }
         try access.check(before.acl, .admin, asker.identities)
         try checkVersion(request.version, against: before.stat.aversion)
         var node = before
         node.acl = acl
         node.stat.aversion &+= 1
-        outstanding.set(
-            path.bytes, length: path == .root ? 0 : path.bytes.count, to: node, before: before,
-            zxid: asker.zxid)
-        return .setACL(path: path, acl: acl, version: node.stat.aversion)
+        note(node, at: path, before: before, zxid: asker.zxid)
+        let record = SetACLRecord(path: request.path, acl: acl, version: node.stat.aversion)
+        entry.write(.setACL, byteCount: record.byteCount) { record.write(to: &$0) }
     }
 
     func prepareCheck(
-        _ request: VersionRequest, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
-        guard request.path.isValid else { throw .badArguments }
-        guard let node = state(of: request.path.bytes.raw) else { throw .noNode }
+        _ request: borrowing VersionRecord, for asker: Asker, into entry: inout LogEntryWriter
+    ) throws(ZooKeeperError) {
+        guard request.path.isValidPath else { throw .badArguments }
+        guard let node = state(of: request.path.withoutRootSlash) else { throw .noNode }
         try access.check(node.acl, .read, asker.identities)
         try checkVersion(request.version, against: node.stat.version)
-        return .check(path: request.path, version: node.stat.version &+ 1)
+        let record = VersionRecord(path: request.path, version: node.stat.version &+ 1)
+        entry.write(.check, byteCount: record.byteCount) { record.write(to: &$0) }
     }
 
     /// All or nothing: after the first failure every operation becomes an error.
     ///
     /// Source: PrepRequestProcessor.pRequest, case multi, ZooKeeper 3.9.5.
-    mutating func prepareMulti(_ request: MultiRequest, for asker: Asker) -> Txn {
+    /// - Returns: which operations are a create2, as their records do not tell.
+    mutating func prepareMulti(
+        _ request: borrowing WriteBody, for asker: Asker, into entry: inout LogEntryWriter
+    ) -> [Int] {
         outstanding.begin()
-        var parts: [Txn.Part] = []
-        parts.reserveCapacity(request.operations.count)
-        var hasFailed = false
-        var bytes = LogEntry.frameByteCount + Txn.multi([]).byteCount(type: .multi)
-        for operation in request.operations {
-            if hasFailed {
-                let code = ZooKeeperError.runtimeInconsistency.rawValue
-                parts.append(Txn.Part(type: .error, txn: .error(code)))
-                continue
-            }
+        var operations = MultiBody(request.reader)
+        var create2s: [Int] = []
+        for index in 0..<request.operationCount {
+            let code = operations.nextOfRead()
+            if code == .create2 { create2s.append(index) }
             do throws(ZooKeeperError) {
-                let txn = try prepare(operation, for: asker)
-                let part = Txn.Part(type: operation.opCode, txn: txn)
-                bytes += part.byteCount
-                if bytes > settings.maximumTransactionBytes { throw .marshallingError }
-                parts.append(part)
+                try prepare(code, &operations.reader, for: asker, into: &entry)
+                if entry.byteCount > settings.maximumTransactionBytes {
+                    entry.dropLast()
+                    throw .marshallingError
+                }
             } catch {
-                hasFailed = true
                 outstanding.takeBack(asker.zxid)
-                parts.append(Txn.Part(type: .error, txn: .error(error.rawValue)))
+                entry.writeError(error.rawValue)
+                for _ in index + 1..<request.operationCount {
+                    entry.writeError(ZooKeeperError.runtimeInconsistency.rawValue)
+                }
+                return create2s
             }
         }
-        if !hasFailed { outstanding.keep() }
-        return .multi(parts)
-    }
-
-    private mutating func prepare(
-        _ operation: MultiRequest.Operation, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
-        switch operation {
-        case .create(let code, let create):
-            return .create(try prepareCreate(create, code, for: asker))
-        case .delete(let delete): return try prepareDelete(delete, for: asker)
-        case .setData(let setData): return try prepareSetData(setData, for: asker)
-        case .check(let check): return try prepareCheck(check, for: asker)
-        case .getData, .getChildren: preconditionFailure("reads were refused when decoded")
-        }
+        outstanding.keep()
+        return create2s
     }
 }

@@ -34,8 +34,7 @@ extension ServerCore {
             loseChildren(1, of: Array(path.bytes[..<(path.parentLength ?? 0)]), zxid: zxid)
             var gone = state
             gone.exists = false
-            outstanding.set(
-                path.bytes, length: path.bytes.count, to: gone, before: state, zxid: zxid)
+            note(gone, at: path.bytes.raw, before: state, zxid: zxid)
         }
         outstanding.end(owner, digest: digest, zxid: zxid)
         // A transaction that nobody can read ends an ensemble (ZOOKEEPER-4306). Without the list every
@@ -51,6 +50,6 @@ extension ServerCore {
         var parent = before
         parent.stat.pzxid = zxid
         parent.numChildren -= count
-        outstanding.set(path, length: path.count, to: parent, before: before, zxid: zxid)
+        note(parent, at: path.raw, before: before, zxid: zxid)
     }
 }

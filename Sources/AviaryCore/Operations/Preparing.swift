@@ -9,12 +9,23 @@ struct Asker: Sendable {
     let time: Int64
 }
 
+extension RawSpan {
+    /// The root's path as it is kept: empty.
+    var withoutRootSlash: RawSpan {
+        @_lifetime(copy self) get { isRoot ? extracting(first: 0) : self }
+    }
+}
+
 extension ServerCore {
     /// A node as it will be when all that is outstanding is applied; nil if there is none.
+    ///
+    /// - Parameter path: the root's is empty.
     func state(of path: RawSpan) -> NodeState? {
-        let isRoot = path.byteCount == 1 && path.byte(at: 0) == UInt8(ascii: "/")
-        let path = isRoot ? path.extracting(first: 0) : path
-        let hash = tree.hasher.hash(path)
+        state(of: path, hash: tree.hasher.hash(path))
+    }
+
+    /// - Parameter hash: of the path.
+    func state(of path: RawSpan, hash: UInt32) -> NodeState? {
         if let state = outstanding.find(path, hash: hash) { return state.exists ? state : nil }
         guard let id = tree.find(path, hash: hash),
             !outstanding.isEnding(tree.nodes.read(id) { $0.owner })
@@ -34,16 +45,12 @@ extension ServerCore {
         }
     }
 
-    /// The node that will hold, or holds, one at this path.
-    ///
-    /// - Parameter parentLength: as `Path.parentLength` has it.
-    func parentState(
-        of path: Path, _ parentLength: Int
-    ) throws(ZooKeeperError) -> NodeState {
-        guard let parent = state(of: path.bytes.raw.extracting(first: parentLength)) else {
-            throw .noNode
-        }
-        return parent
+    /// Notes what will be at a path.
+    mutating func note(
+        _ state: NodeState, at path: RawSpan, before: NodeState?, zxid: Zxid
+    ) {
+        outstanding.set(
+            path, hash: tree.hasher.hash(path), to: state, before: before, zxid: zxid)
     }
 
     func checkVersion(_ asked: Int32, against actual: Int32) throws(ZooKeeperError) {

@@ -23,9 +23,10 @@ extension ServerCore {
     /// Looks at what is applied, not at what is outstanding.
     /// Source: ZooKeeperServer.checkQuota, 3.9.5.
     mutating func checkQuota(
-        at path: Path, nodes: Int, bytes: Int, for asker: Asker
+        at path: RawSpan, nodes: Int, bytes: Int, for asker: Asker
     ) throws(ZooKeeperError) {
-        guard !tree.quotas.isEmpty, let root = tree.quotas.root(of: path),
+        if tree.quotas.isEmpty { return }
+        guard let root = tree.quotas.root(of: Path([UInt8](copying: path))),
             let limitsID = tree.find(QuotaTable.limitsPath(of: root))
         else { return }
         guard let text = tree.data(of: limitsID), let limits = QuotaText(text) else {

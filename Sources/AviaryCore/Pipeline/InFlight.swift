@@ -6,12 +6,9 @@ import Zab
 /// A write or a sync that waits for its commit.
 struct InFlight: Sendable {
     enum Work: Sendable {
-        /// A transaction in the log's form. It is read when it is applied, so that what is made of it
-        /// is not kept in many small pieces until then.
-        case encoded(ByteBuffer)
-        /// A multi that was asked for here: its record does not tell a create2 from a create, and its
-        /// client wants to know.
-        case multi(LogEntry)
+        /// A transaction in the log's form, and which parts of a multi that was asked for here are a
+        /// create2: their records do not tell them from a create, and their client wants to know.
+        case transaction(ByteBuffer, create2s: [Int])
         case sync(path: ByteString?)
         /// A client, here or at a learner, is to be told that its session is no more.
         case refusal(of: SessionID, over: LinkID?)

@@ -22,9 +22,8 @@ struct NodeState: Sendable {
 /// Source: ZooKeeperServer.outstandingChanges and PrepRequestProcessor, 3.9.5.
 struct OutstandingChanges: Sendable {
     private struct Record: Sendable {
-        /// The record's path is a prefix of these.
-        var bytes: [UInt8]
-        var length: Int
+        /// Room for a path stays in a slot that is free.
+        var path: [UInt8]
         var hash: UInt32
         /// Of the newest change; `.zero` in a slot that is free.
         var zxid: Zxid
@@ -46,20 +45,19 @@ struct OutstandingChanges: Sendable {
     private var vacant: [UInt32] = []
     private var index = HashIndex()
     private var touches: Deque<Touch> = []
-    private let hasher: ByteHasher
     /// The records of nodes that belong to a session.
     private var slotsByOwner: [NodeOwner: Set<UInt32>] = [:]
     /// Sessions whose end is proposed: their nodes in the tree are as good as gone.
     private var endings: [NodeOwner: Zxid] = [:]
     /// The same as they will come, so that nobody looks through all of a crowd's for each.
     private var endingsInOrder = Backlog<(owner: NodeOwner, zxid: Zxid)>()
-    private var undo: [Undo]?
+    private var undo: [Undo] = []
+    private var canTakeBack = false
     private var digestBefore: UInt64 = 0
     /// The digest of the tree with all outstanding changes.
     private(set) var digest: UInt64
 
-    init(hasher: ByteHasher, digest: UInt64) {
-        self.hasher = hasher
+    init(digest: UInt64) {
         self.digest = digest
     }
 
@@ -71,16 +69,14 @@ struct OutstandingChanges: Sendable {
     }
 
     /// - Parameters:
-    ///   - bytes: an array that begins with the path.
+    ///   - hash: of the path.
     ///   - before: the node's state so far, nil if it is new.
     mutating func set(
-        _ bytes: [UInt8], length: Int, to state: NodeState, before: NodeState?, zxid: Zxid
+        _ path: RawSpan, hash: UInt32, to state: NodeState, before: NodeState?, zxid: Zxid
     ) {
         digest = digest &- (before?.digestValue ?? 0) &+ state.digestValue
-        let path = bytes.raw.extracting(first: length)
-        let hash = hasher.hash(path)
         if let slot = number(of: path, hash: hash) {
-            undo?.append(Undo(slot: slot, before: records[Int(slot)]))
+            if canTakeBack { undo.append(Undo(slot: slot, before: records[Int(slot)])) }
             if records[Int(slot)].zxid != zxid {
                 touches.append(Touch(zxid: zxid, slot: slot))
             }
@@ -89,19 +85,22 @@ struct OutstandingChanges: Sendable {
             records[Int(slot)].state = state
             return
         }
-        let record = Record(bytes: bytes, length: length, hash: hash, zxid: zxid, state: state)
         let slot: UInt32
         if let free = vacant.popLast() {
             slot = free
-            records[Int(slot)] = record
+            records[Int(slot)].path.append(path)
+            records[Int(slot)].hash = hash
+            records[Int(slot)].zxid = zxid
+            records[Int(slot)].state = state
         } else {
             slot = UInt32(records.count)
-            records.append(record)
+            records.append(
+                Record(path: [UInt8](copying: path), hash: hash, zxid: zxid, state: state))
         }
         index.insert(hash: hash, slot)
         if state.stat.owner != .none { slotsByOwner[state.stat.owner, default: []].insert(slot) }
         touches.append(Touch(zxid: zxid, slot: slot))
-        undo?.append(Undo(slot: slot, before: nil))
+        if canTakeBack { undo.append(Undo(slot: slot, before: nil)) }
     }
 
     /// A transaction was applied: what it and those before it changed is in the tree now.
@@ -129,6 +128,8 @@ struct OutstandingChanges: Sendable {
 
     /// Room for as many as are on their way in a busy server is not given back.
     private static let recordsKept = 4096
+    /// In bytes: most paths fit.
+    private static let pathRoomKept = 256
 
     /// A session's end is proposed: of its nodes that have no record nothing will be left.
     ///
@@ -143,16 +144,19 @@ struct OutstandingChanges: Sendable {
 
     /// From here on changes can be taken back.
     mutating func begin() {
-        precondition(undo == nil, "only one multi is prepared at a time")
-        undo = []
+        precondition(!canTakeBack, "only one multi is prepared at a time")
+        canTakeBack = true
         digestBefore = digest
     }
 
-    mutating func keep() { undo = nil }
+    mutating func keep() {
+        canTakeBack = false
+        undo.removeAllForReuse()
+    }
 
     /// Takes back everything since `begin`, all of which has this zxid.
     mutating func takeBack(_ zxid: Zxid) {
-        for change in (undo ?? []).reversed() {
+        for change in undo.reversed() {
             if let before = change.before {
                 changeOwner(of: change.slot, to: before.state.stat.owner)
                 records[Int(change.slot)] = before
@@ -162,21 +166,21 @@ struct OutstandingChanges: Sendable {
         }
         while touches.last?.zxid == zxid { touches.removeLast() }
         digest = digestBefore
-        undo = nil
+        keep()
     }
 
     /// The paths that have a record of a session's node, in a fixed order, and what will be there.
     func records(of owner: NodeOwner) -> [(path: Path, state: NodeState)] {
         (slotsByOwner[owner] ?? []).sorted().map { slot in
             let record = records[Int(slot)]
-            return (path: Path(Array(record.bytes[..<record.length])), state: record.state)
+            return (path: Path(record.path), state: record.state)
         }
     }
 
     private func number(of path: RawSpan, hash: UInt32) -> UInt32? {
         index.find(hash: hash) { slot in
-            let bytes = records[Int(slot)].bytes
-            return bytes.raw.extracting(first: records[Int(slot)].length).isEqual(to: path)
+            let known = records[Int(slot)].path
+            return known.raw.isEqual(to: path)
         }
     }
 
@@ -196,7 +200,8 @@ struct OutstandingChanges: Sendable {
         index.remove(hash: records[Int(slot)].hash, slot)
         // The rest takes no memory of its own.
         records[Int(slot)].zxid = .zero
-        records[Int(slot)].bytes = []
+        let isLong = records[Int(slot)].path.count > Self.pathRoomKept
+        records[Int(slot)].path.removeAll(keepingCapacity: !isLong)
         records[Int(slot)].state.acl = []
         vacant.append(slot)
     }

@@ -7,11 +7,11 @@ extension ServerCore {
     mutating func commit(upTo zxid: Zxid, at now: Now, into effects: inout StepEffects) {
         while let next = inFlight.popFirst(if: { $0.zxid <= zxid }) {
             switch next.work {
-            case .multi(let entry): apply(entry, for: next.caller, at: now, into: &effects)
-            case .encoded(let bytes):
+            case .transaction(let bytes, let create2s):
                 do throws(WireError) {
                     try apply(
-                        bytes.readableBytesSpan, for: next.caller, at: now, into: &effects)
+                        bytes.readableBytesSpan, create2s, for: next.caller, at: now,
+                        into: &effects)
                 } catch {
                     // Nothing may be applied on top of a tree that lacks it.
                     effects.notices.append(.unreadableTransaction(next.zxid, error))
@@ -27,52 +27,38 @@ extension ServerCore {
     }
 
     private mutating func apply(
-        _ bytes: RawSpan, for caller: InFlight.Caller, at now: Now,
+        _ bytes: RawSpan, _ create2s: [Int], for asked: InFlight.Caller, at now: Now,
         into effects: inout StepEffects
     ) throws(WireError) {
         var reader = JuteReader(bytes)
         let header = try TxnHeader(from: &reader)
-        if header.type == .setData {
-            try applySetData(header, reader, for: caller, at: now, into: &effects)
-        } else {
+        let record = copy reader
+        events.areWanted = !watches.isEmpty
+        let result: TxnResult
+        let digest: TxnDigest?
+        if header.type == .closeSession {
+            // Its record may be missing.
             let entry = try LogEntry(header, restFrom: &reader)
-            apply(entry, for: caller, at: now, into: &effects)
+            result = tree.apply(header, entry.txn, firing: &events)
+            digest = entry.digest
+        } else {
+            result = try tree.apply(header, from: &reader, firing: &events)
+            digest = try LogEntry.readDigest(from: &reader)
         }
-    }
-
-    /// What is written most is applied from where it stands: path and data are not made arrays of.
-    private mutating func applySetData(
-        _ header: TxnHeader, _ source: consuming JuteReader, for asked: InFlight.Caller,
-        at now: Now, into effects: inout StepEffects
-    ) throws(WireError) {
-        var reader = source
-        let fields = try SetDataFields(from: &reader)
-        let digest = try LogEntry.readDigest(from: &reader)
-        let path = reader.span(fields.path)
-        let changed = tree.apply(header, fields, in: reader)
         applied(header.zxid, digest, into: &effects)
-        if let changed, !watches.isEmpty {
-            notify(.nodeDataChanged, path, tree.acls[changed.acl], header.zxid, into: &effects)
-        }
-        let caller = caller(asked, of: header)
-        let result: TxnResult = changed.map { .changed($0.stat) } ?? .noNode
-        complete(caller, at: now, into: &effects) { core, reply, slot in
-            core.writeResult(caller, header.zxid, result, to: &reply, slot, at: now)
-        }
+        if events.areWanted { notifyOfEvents(header.zxid, into: &effects) }
+        answer(
+            caller(asked, of: header), header, result, record, create2s, at: now, into: &effects)
     }
 
-    private mutating func apply(
-        _ entry: LogEntry, for asked: InFlight.Caller, at now: Now, into effects: inout StepEffects
-    ) {
-        let result = tree.apply(entry.header, entry.txn, firing: &events)
-        applied(entry.header.zxid, entry.digest, into: &effects)
-        if !watches.isEmpty {
-            for event in events {
-                notify(event.type, event.path, event.acl, entry.header.zxid, into: &effects)
-            }
+    private mutating func notifyOfEvents(_ zxid: Zxid, into effects: inout StepEffects) {
+        var fired = WatchEvents()
+        swap(&fired, &events)
+        for event in fired.list {
+            notify(event.type, fired.path(of: event), event.acl, zxid, into: &effects)
         }
-        events.removeAllForReuse()
-        answer(caller(asked, of: entry.header), entry, result, at: now, into: &effects)
+        fired.removeAll()
+        swap(&fired, &events)
     }
 
     /// Who asked for a transaction, be it here or of our leader.
@@ -173,33 +159,34 @@ extension ServerCore {
 
     // MARK: Replies
 
+    /// - Parameter record: what follows the header.
     private mutating func answer(
-        _ caller: InFlight.Caller, _ entry: LogEntry, _ result: TxnResult, at now: Now,
+        _ caller: InFlight.Caller, _ header: TxnHeader, _ result: TxnResult,
+        _ record: borrowing JuteReader, _ create2s: [Int], at now: Now,
         into effects: inout StepEffects
     ) {
-        switch entry.txn {
+        switch header.type {
         case .createSession:
             complete(caller, at: now, into: &effects) { _, _, _ in }
         case .closeSession:
             complete(caller, at: now, into: &effects) { core, reply, slot in
                 core.writeReply(
-                    caller.xid, entry.header.zxid, to: &reply, slot, at: now,
+                    caller.xid, header.zxid, to: &reply, slot, at: now,
                     arrivedAt: caller.arrivedAt)
             }
-            sessionEnded(entry.header.session, into: &effects)
-        case .error(let code)
-        where code == ZooKeeperError.sessionMoved.rawValue || caller.request == .createSession:
+            sessionEnded(header.session, into: &effects)
+        case .error
+        where result == .failed(ZooKeeperError.sessionMoved.rawValue)
+            || caller.request == .createSession:
             // Its client is at another server, or never got a session: there is nothing to say.
             // Source: FinalRequestProcessor.processRequest, ZooKeeper 3.9.5.
             if let id = caller.connection, connections.contains(id) {
                 close(id.slot, into: &effects)
             }
         default:
-            var parts: [Txn.Part] = []
-            if case .multi(let those) = entry.txn { parts = those }
             complete(caller, at: now, into: &effects) { core, reply, slot in
                 core.writeResult(
-                    caller, entry.header.zxid, result, of: parts, to: &reply, slot, at: now)
+                    caller, header.zxid, result, of: record, create2s, to: &reply, slot, at: now)
             }
         }
     }
@@ -262,10 +249,13 @@ extension ServerCore {
         }
     }
 
-    /// - Parameter parts: of a multi.
+    /// - Parameters:
+    ///   - record: what follows the header.
+    ///   - create2s: which parts of a multi are one.
     private mutating func writeResult(
-        _ caller: InFlight.Caller, _ zxid: Zxid, _ result: TxnResult, of parts: [Txn.Part] = [],
-        to reply: inout ByteBuffer, _ slot: UInt32, at now: Now
+        _ caller: InFlight.Caller, _ zxid: Zxid, _ result: TxnResult,
+        of record: borrowing JuteReader, _ create2s: [Int], to reply: inout ByteBuffer,
+        _ slot: UInt32, at now: Now
     ) {
         switch result {
         case .done:
@@ -275,15 +265,14 @@ extension ServerCore {
             writeReply(
                 caller.xid, zxid, error: ZooKeeperError(rawValue: code) ?? .runtimeInconsistency,
                 to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
-        case .created(let path, let stat):
+        case .created(let stat):
             let hasStat = caller.request != .create
-            let byteCount =
-                JuteFields.byteCount(of: path.bytes.raw) + (hasStat ? Stat.byteCount : 0)
+            let path = Self.path(at: record)
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
-                byteCount: byteCount
+                byteCount: JuteFields.byteCount(of: path) + (hasStat ? Stat.byteCount : 0)
             ) { fields in
-                fields.write(path.bytes.raw)
+                fields.write(path)
                 if hasStat { stat.write(to: &fields) }
             }
         case .changed(let stat):
@@ -292,48 +281,72 @@ extension ServerCore {
                 byteCount: Stat.byteCount
             ) { stat.write(to: &$0) }
         case .multi(let results):
-            let pairs = zip(parts, results)
-            let byteCount = pairs.reduce(MultiHeader.byteCount) {
-                $0 + Self.byteCount(of: $1.1, $1.0)
+            var byteCount = MultiHeader.byteCount
+            Self.forEachPart(of: record, create2s) { index, type, path in
+                byteCount += Self.byteCount(of: results[index], type, path)
             }
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
                 byteCount: byteCount
             ) { fields in
-                for (part, result) in pairs { Self.write(result, part, to: &fields) }
+                Self.forEachPart(of: record, create2s) { index, type, path in
+                    Self.write(results[index], type, path, to: &fields)
+                }
                 MultiHeader.end.write(to: &fields)
             }
         }
     }
 
-    private static func byteCount(of result: TxnResult, _ part: Txn.Part) -> Int {
+    /// What most records begin with.
+    @_lifetime(copy record)
+    private static func path(at record: borrowing JuteReader) -> RawSpan {
+        var reader = copy record
+        guard let range = try? reader.readRange() else { return record.span(0..<0) }
+        return record.span(range)
+    }
+
+    /// The number of each part of a multi, what its client asked for, and its path if it has one.
+    private static func forEachPart(
+        of record: borrowing JuteReader, _ create2s: [Int],
+        _ body: (Int, OpCode, RawSpan) -> Void
+    ) {
+        var reader = copy record
+        guard var parts = try? TxnParts(from: &reader) else { return }
+        for index in 0..<parts.count {
+            guard let part = try? parts.next() else { return }
+            let isCreate2 = part.type == .create && create2s.contains(index)
+            body(index, isCreate2 ? .create2 : part.type, Self.path(at: part.reader))
+        }
+    }
+
+    private static func byteCount(of result: TxnResult, _ type: OpCode, _ path: RawSpan) -> Int {
         switch result {
         case .failed: MultiHeader.byteCount + 4
-        case .created(let path, _):
-            MultiHeader.byteCount + 4 + path.bytes.count
-                + (part.type == .create ? 0 : Stat.byteCount)
+        case .created:
+            MultiHeader.byteCount + JuteFields.byteCount(of: path)
+                + (type == .create ? 0 : Stat.byteCount)
         case .changed: MultiHeader.byteCount + Stat.byteCount
         case .done, .multi: MultiHeader.byteCount
         }
     }
 
     private static func write(
-        _ result: TxnResult, _ part: Txn.Part, to fields: inout JuteFields
+        _ result: TxnResult, _ type: OpCode, _ path: RawSpan, to fields: inout JuteFields
     ) {
         switch result {
         case .failed(let error):
             MultiHeader(type: -1, done: false, error: error).write(to: &fields)
             fields.write(error)
-        case .created(let path, let stat):
-            let type: OpCode = part.type == .create ? .create : .create2
-            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
-            fields.write(path.bytes)
-            if type == .create2 { stat.write(to: &fields) }
+        case .created(let stat):
+            let form: OpCode = type == .create ? .create : .create2
+            MultiHeader(type: form.rawValue, done: false, error: 0).write(to: &fields)
+            fields.write(path)
+            if form == .create2 { stat.write(to: &fields) }
         case .changed(let stat):
-            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
+            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
             stat.write(to: &fields)
         case .done, .multi:
-            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
+            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
         }
     }
 }

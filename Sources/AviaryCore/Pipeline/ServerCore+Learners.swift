@@ -72,9 +72,8 @@ extension ServerCore {
             return
         }
         do throws(WireError) {
-            let write = try WriteRequest(
-                code, from: JuteReader(request.body))
-            submit(write, code, for: origin, at: now, into: &effects)
+            let body = try WriteBody(code, JuteReader(request.body))
+            submit(body, for: origin, at: now, into: &effects)
         } catch {
             proposeError(.marshallingError, code, for: origin, at: now, into: &effects)
         }

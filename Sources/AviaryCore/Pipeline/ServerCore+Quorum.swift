@@ -111,7 +111,7 @@ extension ServerCore {
             let header = try TxnHeader(from: &reader)
             inFlight.append(
                 InFlight(
-                    zxid: proposal.zxid, work: .encoded(proposal.bytes),
+                    zxid: proposal.zxid, work: .transaction(proposal.bytes, create2s: []),
                     caller: InFlight.Caller(
                         request: header.type, xid: header.cxid, connection: nil,
                         arrivedAt: now.monotonicMilliseconds)))
@@ -137,7 +137,7 @@ extension ServerCore {
         readOnlyFrom = nil
         sessions.removeAll()
         forwarded = ForwardedRequests()
-        outstanding = OutstandingChanges(hasher: tree.hasher, digest: tree.digest)
+        outstanding = OutstandingChanges(digest: tree.digest)
         for id in tree.sessions.keys.sorted() { sessions.reserve(id) }
         switch role {
         case .looking:
@@ -173,7 +173,7 @@ extension ServerCore {
     private mutating func abandonClients(into effects: inout StepEffects) {
         inFlight.removeAll {
             switch $0.work {
-            case .encoded, .multi: false
+            case .transaction: false
             case .sync, .refusal: true
             }
         }
@@ -224,7 +224,7 @@ extension ServerCore {
         inFlight.removeAll()
         self.tree = tree
         lastProposed = self.tree.lastProcessedZxid
-        outstanding = OutstandingChanges(hasher: self.tree.hasher, digest: self.tree.digest)
+        outstanding = OutstandingChanges(digest: self.tree.digest)
         describeEnsemble(at: now)
     }
 

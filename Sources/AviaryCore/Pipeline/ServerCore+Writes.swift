@@ -51,9 +51,10 @@ extension ServerCore {
         case .sync:
             submitSync(header, reader, on: slot, at: now, reply: &reply)
         default:
-            let request: WriteRequest
             do throws(WireError) {
-                request = try WriteRequest(code, from: reader)
+                let body = try WriteBody(code, reader)
+                wait(.inFlight(cost: cost), on: slot)
+                submit(body, for: origin, at: now, into: &effects)
             } catch {
                 // What Apache stumbles over only after it has given a zxid.
                 if code == .multi || error == .unexpectedNull {
@@ -63,10 +64,7 @@ extension ServerCore {
                 } else {
                     refuse(header.xid, .marshallingError, on: slot, at: now, reply: &reply)
                 }
-                return
             }
-            wait(.inFlight(cost: cost), on: slot)
-            submit(request, code, for: origin, at: now, into: &effects)
         }
     }
 
@@ -80,19 +78,13 @@ extension ServerCore {
     }
 
     mutating func submit(
-        _ request: WriteRequest, _ code: OpCode, for origin: Origin, at now: Now,
+        _ body: borrowing WriteBody, for origin: Origin, at now: Now,
         into effects: inout StepEffects
     ) {
-        let asker = Asker(
-            session: origin.session, identities: origin.identities, zxid: lastProposed.next,
-            time: now.wallMilliseconds)
-        do throws(ZooKeeperError) {
-            let txn = try prepare(request, code, for: asker)
-            propose(
-                txn, as: code, session: asker.session, xid: origin.xid,
-                for: origin.connection, at: now, into: &effects)
-        } catch {
-            proposeError(error, code, for: origin, at: now, into: &effects)
+        if body.isText {
+            submitText(body, for: origin, at: now, into: &effects)
+        } else {
+            submitRepaired(body, for: origin, at: now, into: &effects)
         }
         if !notices.isEmpty {
             effects.notices += notices
@@ -100,46 +92,72 @@ extension ServerCore {
         }
     }
 
-    /// The decoded body of a write.
-    enum WriteRequest {
-        case create(CreateRequest)
-        case delete(VersionRequest)
-        case setData(SetDataRequest)
-        case setACL(SetACLRequest)
-        case multi(MultiRequest)
-        case reconfig(ReconfigRequest)
-
-        init(_ code: OpCode, from source: consuming JuteReader) throws(WireError) {
-            var reader = source
-            switch code {
-            case .create, .create2, .createContainer:
-                self = .create(try CreateRequest(from: &reader))
-            case .createTTL: self = .create(try CreateRequest(withTTLFrom: &reader))
-            case .delete: self = .delete(try VersionRequest(from: &reader))
-            case .setData: self = .setData(try SetDataRequest(from: &reader))
-            case .setACL: self = .setACL(try SetACLRequest(from: &reader))
-            case .multi:
-                let multi = try MultiRequest(from: &reader)
-                if let first = multi.operations.first, first.isRead {
-                    throw .unknownType(first.opCode.rawValue)
-                }
-                self = .multi(multi)
-            case .reconfig: self = .reconfig(try ReconfigRequest(from: &reader))
-            default: throw .unknownType(code.rawValue)
-            }
+    private mutating func submitRepaired(
+        _ body: borrowing WriteBody, for origin: Origin, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        do throws(WireError) {
+            let repaired = try body.repaired()
+            let body = try WriteBody(body.code, JuteReader(repaired.readableBytesSpan))
+            submitText(body, for: origin, at: now, into: &effects)
+        } catch {
+            proposeError(.marshallingError, body.code, for: origin, at: now, into: &effects)
         }
     }
 
-    private mutating func prepare(
-        _ request: WriteRequest, _ code: OpCode, for asker: Asker
-    ) throws(ZooKeeperError) -> Txn {
-        switch request {
-        case .create(let create): return .create(try prepareCreate(create, code, for: asker))
-        case .delete(let delete): return try prepareDelete(delete, for: asker)
-        case .setData(let setData): return try prepareSetData(setData, for: asker)
-        case .setACL(let setACL): return try prepareSetACL(setACL, for: asker)
-        case .multi(let multi): return prepareMulti(multi, for: asker)
+    private mutating func submitText(
+        _ body: borrowing WriteBody, for origin: Origin, at now: Now,
+        into effects: inout StepEffects
+    ) {
+        let code = body.code
+        let asker = Asker(
+            session: origin.session, identities: origin.identities, zxid: lastProposed.next,
+            time: now.wallMilliseconds)
+        let header = TxnHeader(
+            session: asker.session, cxid: origin.xid, zxid: asker.zxid, time: asker.time, type: code
+        )
+        var entry = LogEntryWriter(header, bodyByteCount: body.reader.remaining)
+        var create2s: [Int] = []
+        do throws(ZooKeeperError) {
+            if code == .multi {
+                create2s = prepareMulti(body, for: asker, into: &entry)
+            } else {
+                var reader = body.reader
+                try prepare(code, &reader, for: asker, into: &entry)
+            }
+        } catch {
+            proposeError(error, code, for: origin, at: now, into: &effects)
+            return
+        }
+        propose(
+            entry.finish(TxnDigest(treeDigest: outstanding.digest)), as: code, create2s,
+            xid: origin.xid, for: origin.connection, at: now, into: &effects)
+    }
+
+    /// Checks an operation against what is outstanding, notes what it will change, and writes its
+    /// record.
+    mutating func prepare(
+        _ code: OpCode, _ reader: inout JuteReader, for asker: Asker,
+        into entry: inout LogEntryWriter
+    ) throws(ZooKeeperError) {
+        switch code {
+        case .create, .create2, .createContainer, .createTTL:
+            guard let body = try? CreateBody(code, from: &reader) else { throw .marshallingError }
+            try prepareCreate(body, code, for: asker, into: &entry)
+        case .delete:
+            guard let body = try? VersionRecord(from: &reader) else { throw .marshallingError }
+            try prepareDelete(body, for: asker, into: &entry)
+        case .setData:
+            guard let body = try? SetDataRecord(from: &reader) else { throw .marshallingError }
+            try prepareSetData(body, for: asker, into: &entry)
+        case .setACL:
+            guard let body = try? SetACLRecord(from: &reader) else { throw .marshallingError }
+            try prepareSetACL(body, for: asker, into: &entry)
+        case .check:
+            guard let body = try? VersionRecord(from: &reader) else { throw .marshallingError }
+            try prepareCheck(body, for: asker, into: &entry)
         case .reconfig: throw settings.reconfigEnabled ? .unimplemented : .reconfigDisabled
+        default: throw .unimplemented
         }
     }
 
@@ -150,8 +168,6 @@ extension ServerCore {
         _ txn: Txn, as code: OpCode, session: SessionID, xid: Int32,
         for connection: ConnectionID?, at now: Now, into effects: inout StepEffects
     ) {
-        let zxid = lastProposed.next
-        lastProposed = zxid
         var type = code
         var digest: TxnDigest? = TxnDigest(treeDigest: outstanding.digest)
         if case .error = txn {
@@ -159,18 +175,28 @@ extension ServerCore {
             digest = nil
         }
         let header = TxnHeader(
-            session: session, cxid: xid, zxid: zxid, time: now.wallMilliseconds, type: type)
+            session: session, cxid: xid, zxid: lastProposed.next, time: now.wallMilliseconds,
+            type: type)
         let entry = LogEntry(header: header, txn: txn, digest: digest)
-        let bytes = entry.encoded
+        propose(entry.encoded, as: code, xid: xid, for: connection, at: now, into: &effects)
+    }
+
+    /// - Parameter entry: of the next zxid, which it takes.
+    private mutating func propose(
+        _ entry: ByteBuffer, as code: OpCode, _ create2s: [Int] = [], xid: Int32,
+        for connection: ConnectionID?, at now: Now, into effects: inout StepEffects
+    ) {
+        let zxid = lastProposed.next
+        lastProposed = zxid
         inFlight.append(
             InFlight(
-                zxid: zxid, work: code == .multi ? .multi(entry) : .encoded(bytes),
+                zxid: zxid, work: .transaction(entry, create2s: create2s),
                 caller: InFlight.Caller(
                     request: code, xid: xid, connection: connection,
                     arrivedAt: now.monotonicMilliseconds)))
         statistics.proposals += 1
-        statistics.proposalSizes.add(bytes.readableBytes)
-        drive(.propose(Proposal(zxid: zxid, bytes: bytes)), at: now, into: &effects)
+        statistics.proposalSizes.add(entry.readableBytes)
+        drive(.propose(Proposal(zxid: zxid, bytes: entry)), at: now, into: &effects)
         if !isLeading { forgetUnproposed(zxid) }
     }
 

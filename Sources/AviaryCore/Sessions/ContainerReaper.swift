@@ -76,7 +76,7 @@ extension ServerCore {
                 node.isReapable(at: time, settings),
                 let parentLength = path.parentLength
             else { continue }
-            recordDelete(of: path, parentLength, node, zxid: lastProposed.next)
+            recordDelete(of: path.bytes.raw, parentLength, node, zxid: lastProposed.next)
             propose(
                 .delete(path), as: .deleteContainer, session: .none, xid: 0, for: nil, at: now,
                 into: &effects)

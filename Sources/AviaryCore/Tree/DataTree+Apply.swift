@@ -3,8 +3,8 @@ package import AviaryWire
 /// What applying a transaction gave, for the reply to whoever asked.
 package enum TxnResult: Hashable, Sendable {
     case done
-    /// The path, and the stat right after the operation.
-    case created(Path, Stat)
+    /// The stat right after the operation.
+    case created(Stat)
     case changed(Stat)
     case multi([TxnResult])
     /// A `ZooKeeperError`'s raw value, or 0 for the parts of a failed multi before the failing one.
@@ -19,42 +19,95 @@ extension DataTree {
     /// A transaction may already be in the tree (Apache writes snapshots while it applies), so
     /// nothing here fails: what does not fit is left alone.
     /// Source: DataTree.processTxn, ZooKeeper 3.9.5.
-    package mutating func apply(
-        _ header: TxnHeader, _ txn: Txn, firing events: inout [WatchEvent]
+    @discardableResult
+    package mutating func apply(_ header: TxnHeader, _ txn: Txn) -> TxnResult {
+        var events = WatchEvents()
+        return apply(header, txn, firing: &events)
+    }
+
+    mutating func apply(
+        _ header: TxnHeader, _ txn: Txn, firing events: inout WatchEvents
     ) -> TxnResult {
-        let result = applyPart(header, type: header.type, txn, firing: &events)
+        let result = applyPart(header, header.type, txn, firing: &events)
         if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
         return result
     }
 
-    /// The same for a setData, whose record may stay where it is.
+    /// The same from where it stands: no arrays are made of paths and data.
     ///
-    /// - Returns: what the node is then; nil if there is none.
+    /// - Parameter reader: after the header; then after the record.
     mutating func apply(
-        _ header: TxnHeader, _ fields: SetDataFields, in reader: borrowing JuteReader
-    ) -> Znode.DataChange? {
-        let path = reader.span(fields.path)
-        let changed =
-            if let data = fields.data {
-                applySetData(header, path, reader.span(data), fields.version)
-            } else {
-                applySetData(header, path, nil, fields.version)
-            }
+        _ header: TxnHeader, from reader: inout JuteReader, firing events: inout WatchEvents
+    ) throws(WireError) -> TxnResult {
+        let result: TxnResult
+        if header.type == .multi {
+            result = .multi(try applyParts(header, TxnParts(from: &reader), firing: &events))
+        } else {
+            result = try applyRecord(header, header.type, from: &reader, firing: &events)
+        }
         if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
-        return changed
+        return result
+    }
+
+    private mutating func applyParts(
+        _ header: TxnHeader, _ source: consuming TxnParts, firing events: inout WatchEvents
+    ) throws(WireError) -> [TxnResult] {
+        var parts = source
+        var probe = copy parts
+        while var part = try probe.next() { try Self.readOver(part.type, &part.reader) }
+        var results: [TxnResult] = []
+        results.reserveCapacity(parts.count)
+        while var part = try parts.next() {
+            if parts.haveFailed {
+                results.append(.failed(part.type == .error ? try part.reader.readInt() : 0))
+            } else {
+                results.append(
+                    try applyRecord(header, part.type, from: &part.reader, firing: &events))
+            }
+        }
+        return results
+    }
+
+    /// So that a multi is not applied in part: throws whatever `applyRecord` would throw.
+    private static func readOver(
+        _ type: OpCode, _ reader: inout JuteReader
+    ) throws(WireError) {
+        switch type {
+        case .create, .create2, .createContainer, .createTTL:
+            _ = try CreateRecord(type, from: &reader)
+        case .setData: _ = try SetDataRecord(from: &reader)
+        default: _ = try Txn(type: type, from: &reader)
+        }
+    }
+
+    private mutating func applyRecord(
+        _ header: TxnHeader, _ type: OpCode, from reader: inout JuteReader,
+        firing events: inout WatchEvents
+    ) throws(WireError) -> TxnResult {
+        switch type {
+        case .create, .create2, .createContainer, .createTTL:
+            let record = try CreateRecord(type, from: &reader)
+            return applyCreate(header, type, record, firing: &events)
+        case .setData:
+            return applySetData(header, try SetDataRecord(from: &reader), firing: &events)
+        case .delete, .deleteContainer:
+            guard let range = try reader.readRange() else { throw .unexpectedNull }
+            return applyDelete(reader.span(range), header.zxid, firing: &events)
+        default:
+            return applyPart(header, type, try Txn(type: type, from: &reader), firing: &events)
+        }
     }
 
     private mutating func applyPart(
-        _ header: TxnHeader, type: OpCode, _ txn: Txn, firing events: inout [WatchEvent]
+        _ header: TxnHeader, _ type: OpCode, _ txn: Txn, firing events: inout WatchEvents
     ) -> TxnResult {
         switch txn {
-        case .create(let create): return applyCreate(header, type, create, firing: &events)
-        case .delete(let path): return applyDelete(path, header.zxid, firing: &events)
+        case .create(let create):
+            return applyCreate(header, type, create.record, firing: &events)
+        case .delete(let path): return applyDelete(path.bytes.raw, header.zxid, firing: &events)
         case .setData(let path, let data, let version):
-            let changed = applySetData(header, path.bytes.raw, data?.raw, version)
-            guard let changed else { return .noNode }
-            events.append(WatchEvent(.nodeDataChanged, at: path, acl: acls[changed.acl]))
-            return .changed(changed.stat)
+            let record = SetDataRecord(path: path.bytes.raw, data: data?.raw, version: version)
+            return applySetData(header, record, firing: &events)
         case .setACL(let path, let acl, let version): return applySetACL(path, acl, version)
         case .check, .createSession, .closeSession:
             applySession(header, txn, firing: &events)
@@ -68,7 +121,7 @@ extension DataTree {
                         if case .error(let code) = part.txn { return .failed(code) }
                         return .failed(0)
                     }
-                    return applyPart(header, type: part.type, part.txn, firing: &events)
+                    return applyPart(header, part.type, part.txn, firing: &events)
                 })
         }
     }
@@ -76,15 +129,19 @@ extension DataTree {
     // MARK: Operations
 
     private mutating func applyCreate(
-        _ header: TxnHeader, _ type: OpCode, _ create: CreateTxn, firing events: inout [WatchEvent]
+        _ header: TxnHeader, _ type: OpCode, _ create: borrowing CreateRecord,
+        firing events: inout WatchEvents
     ) -> TxnResult {
-        guard let parentLength = create.path.parentLength,
-            let parent = find(create.path.bytes.raw.extracting(first: parentLength))
+        let path = create.path
+        guard let parentLength = path.parentLength,
+            let parent = find(path.extracting(first: parentLength))
         else { return .noNode }
-        let existing = find(create.path)
+        let hash = hasher.hash(path)
+        let existing = find(path, hash: hash)
+        let (hasExisted, parentCVersion) = (existing != nil, create.parentCVersion)
         updateStat(of: parent) { stat in
-            if existing != nil && create.parentCVersion == nil { return }
-            let cversion = create.parentCVersion ?? stat.cversion &+ 1
+            if hasExisted && parentCVersion == nil { return }
+            let cversion = parentCVersion ?? stat.cversion &+ 1
             if cversion > stat.cversion {
                 stat.cversion = cversion
                 stat.pzxid = header.zxid
@@ -98,25 +155,20 @@ extension DataTree {
             createdBy: header.zxid, at: header.time,
             owner: create.owner(type, session: header.session))
         let id = insertNode(
-            path: create.path.bytes, parent: parent, data: create.data, acl: create.acl, stat: stat)
-        if path(create.path, isBelow: ReservedPath.quota) {
-            noteQuotaNode(created: create.path)
-        } else {
-            countQuota(at: create.path, nodes: 1, bytes: Int64(create.data?.count ?? 0))
-        }
-        events.append(WatchEvent(.nodeCreated, at: create.path, acl: create.acl))
-        events.append(
-            WatchEvent(
-                .nodeChildrenChanged, atParentOf: create.path, parentLength: parentLength,
-                acl: acls[nodes[parent].acl]))
-        return .created(create.path, nodes[id].clientStat)
+            path: path, hash: hash, parent: parent, data: create.data, acl: create.acl, stat: stat)
+        countQuota(ofCreated: path, bytes: create.data?.byteCount ?? 0)
+        events.add(.nodeCreated, at: path, acl: create.acl)
+        events.add(
+            .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
+            acl: acls[nodes[parent].acl])
+        return .created(self.stat(of: id))
     }
 
     private mutating func applyDelete(
-        _ path: Path, _ zxid: Zxid, firing events: inout [WatchEvent]
+        _ path: RawSpan, _ zxid: Zxid, firing events: inout WatchEvents
     ) -> TxnResult {
         guard let parentLength = path.parentLength,
-            let parent = find(path.bytes.raw.extracting(first: parentLength))
+            let parent = find(path.extracting(first: parentLength))
         else { return .noNode }
         let id = find(path)
         updateStat(of: parent) { if zxid > $0.pzxid { $0.pzxid = zxid } }
@@ -125,32 +177,28 @@ extension DataTree {
         let dataLength = nodes[id].dataLength
         removeDescendants(of: id)
         removeNode(id, path: path)
-        if self.path(path, isBelow: ReservedPath.quota) {
-            noteQuotaNode(deleted: path)
-        } else {
-            countQuota(at: path, nodes: -1, bytes: -Int64(dataLength))
-        }
-        events.append(WatchEvent(.nodeDeleted, at: path, acl: acl))
-        events.append(
-            WatchEvent(
-                .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
-                acl: acls[nodes[parent].acl]))
+        countQuota(ofDeleted: path, bytes: dataLength)
+        events.add(.nodeDeleted, at: path, acl: acl)
+        events.add(
+            .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
+            acl: acls[nodes[parent].acl])
         return .done
     }
 
     private mutating func applySetData(
-        _ header: TxnHeader, _ path: RawSpan, _ data: RawSpan?, _ version: Int32
-    ) -> Znode.DataChange? {
-        guard let id = find(path) else { return nil }
-        let content = NodeDigest.content(path: id == .root ? RawSpan() : path, data: data)
+        _ header: TxnHeader, _ record: borrowing SetDataRecord, firing events: inout WatchEvents
+    ) -> TxnResult {
+        let path = record.path
+        guard let id = find(path) else { return .noNode }
+        let content = NodeDigest.content(path: id == .root ? RawSpan() : path, data: record.data)
         let change = nodes[id].setData(
-            data, content: content, version: version, by: header.zxid, at: header.time)
+            record.data, content: content, version: record.version, by: header.zxid,
+            at: header.time)
         digest &+= change.digest
         approximateDataSize += change.growth
-        if !quotas.isEmpty {
-            countQuota(at: Path([UInt8](copying: path)), nodes: 0, bytes: Int64(change.growth))
-        }
-        return change
+        countQuota(at: path, nodes: 0, bytes: change.growth)
+        events.add(.nodeDataChanged, at: path, acl: acls[change.acl])
+        return .changed(change.stat)
     }
 
     private mutating func applySetACL(
@@ -163,14 +211,16 @@ extension DataTree {
     }
 
     private mutating func applySession(
-        _ header: TxnHeader, _ txn: Txn, firing events: inout [WatchEvent]
+        _ header: TxnHeader, _ txn: Txn, firing events: inout WatchEvents
     ) {
         switch txn {
         case .createSession(let timeout): sessions[header.session] = timeout
         case .closeSession(let listed):
-            for path in listed ?? [] { _ = applyDelete(path, header.zxid, firing: &events) }
+            for path in listed ?? [] {
+                _ = applyDelete(path.bytes.raw, header.zxid, firing: &events)
+            }
             for path in ephemeralPaths(of: header.session) {
-                _ = applyDelete(path, header.zxid, firing: &events)
+                _ = applyDelete(path.bytes.raw, header.zxid, firing: &events)
             }
             sessions[header.session] = nil
             sessions.giveBackRoom()
@@ -180,21 +230,22 @@ extension DataTree {
 
     // MARK: Nodes
 
+    /// - Parameter hash: of the path.
     @discardableResult
     mutating func insertNode(
-        path: [UInt8], parent: NodeID, data: [UInt8]?, acl: [ACL], stat: StatPersisted
+        path: RawSpan, hash: UInt32, parent: NodeID, data: RawSpan?, acl: [ACL],
+        stat: StatPersisted
     ) -> NodeID {
-        let span = path.raw
-        let nameStart = path.isEmpty ? 0 : (path.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1
+        let nameStart = (path.parentLength ?? -1) + 1
         let id = nodes.insert(
             Znode(
-                name: span.extracting(droppingFirst: nameStart), data: data?.raw, stat: stat,
+                name: path.extracting(droppingFirst: nameStart), data: data, stat: stat,
                 acl: acls.use(acl), parent: parent, isCounted: Self.isCounted(path),
-                content: NodeDigest.content(path: span, data: data?.raw)))
+                content: NodeDigest.content(path: path, data: data)))
         precondition(path.isEmpty == (id == .root), "the root is the first node and no other is")
         if parent != .none {
             link(id, under: parent)
-            index.insert(hash: hasher.hash(span), id.rawValue)
+            index.insert(hash: hash, id.rawValue)
         }
         if let owner = stat.owner.session(extendedTypes: extendedTypes) {
             ephemerals[owner, default: []].insert(id)
@@ -203,23 +254,23 @@ extension DataTree {
             reapable.insert(id)
         }
         digest &+= digestValue(of: id)
-        approximateDataSize += path.count + (data?.count ?? 0)
+        approximateDataSize += path.byteCount + (data?.byteCount ?? 0)
         return id
     }
 
     /// Whether the tree's digest covers a path: not what is below `/zookeeper`.
-    static func isCounted(_ path: [UInt8]) -> Bool {
+    static func isCounted(_ path: RawSpan) -> Bool {
         let prefix = uncountedPrefix
-        return path.count <= prefix.count
-            || !path.raw.extracting(first: prefix.count).isEqual(to: prefix.raw)
+        return path.byteCount <= prefix.count
+            || !path.extracting(first: prefix.count).isEqual(to: prefix.raw)
     }
 
     private static let uncountedPrefix = ReservedPath.zookeeper.bytes + [UInt8(ascii: "/")]
 
-    private mutating func removeNode(_ id: NodeID, path: Path) {
+    private mutating func removeNode(_ id: NodeID, path: RawSpan) {
         precondition(nodes[id].firstChild == .none, "only a node without children is deleted")
         digest &-= digestValue(of: id)
-        approximateDataSize -= path.bytes.count + nodes[id].dataLength
+        approximateDataSize -= path.byteCount + nodes[id].dataLength
         if let owner = nodes[id].owner.session(extendedTypes: extendedTypes) {
             ephemerals[owner]?.remove(id)
             if ephemerals[owner]?.isEmpty == true {
@@ -231,7 +282,7 @@ extension DataTree {
             reapable.remove(id)
         }
         acls.release(nodes[id].acl)
-        index.remove(hash: hasher.hash(path.bytes.raw), id.rawValue)
+        index.remove(hash: hasher.hash(path), id.rawValue)
         unlink(id)
         nodes.remove(id)
     }
@@ -242,7 +293,7 @@ extension DataTree {
         while nodes[id].firstChild != .none {
             var leaf = nodes[id].firstChild
             while nodes[leaf].firstChild != .none { leaf = nodes[leaf].firstChild }
-            removeNode(leaf, path: path(of: leaf))
+            removeNode(leaf, path: path(of: leaf).bytes.raw)
         }
     }
 
@@ -279,15 +330,9 @@ extension DataTree {
     }
 
     func digestValue(of id: NodeID) -> UInt64 { nodes.read(id) { $0.digestValue } }
-
-    private func path(_ path: Path, isBelow prefix: Path) -> Bool {
-        let length = prefix.bytes.count
-        return path.bytes.count > length
-            && path.bytes.raw.extracting(first: length).isEqual(to: prefix.bytes.raw)
-    }
 }
 
-extension CreateTxn {
+extension CreateRecord {
     /// Who the node belongs to, which also says what kind it is.
     func owner(_ type: OpCode, session: SessionID) -> NodeOwner {
         switch type {

@@ -41,7 +41,7 @@ extension DataTree {
             count.reapable.insert(id)
         }
         precondition(find(path.raw) == id, "a node is found under its path")
-        precondition(node.isCounted == Self.isCounted(path), "the digest leaves /zookeeper out")
+        precondition(node.isCounted == Self.isCounted(path.raw), "the digest leaves /zookeeper out")
         if node.isCounted {
             let content = NodeDigest.content(path: path.raw, data: node.data)
             precondition(content == node.content, "a node's checksum is of its path and data")

@@ -172,14 +172,17 @@ package struct DataTree: ~Copyable, Sendable {
     package mutating func load(
         path: [UInt8], data: [UInt8]?, acl: [ACL], stat: StatPersisted
     ) -> Bool {
-        if path.isEmpty {
-            insertNode(path: path, parent: .none, data: data, acl: acl, stat: stat)
-            return true
+        let path = path.raw
+        var parent = NodeID.none
+        if !path.isEmpty {
+            guard let parentLength = path.parentLength,
+                let found = find(path.extracting(first: parentLength))
+            else { return false }
+            parent = found
         }
-        guard let parentLength = path.lastIndex(of: UInt8(ascii: "/")),
-            let parent = find(path.raw.extracting(first: parentLength))
-        else { return false }
-        insertNode(path: path, parent: parent, data: data, acl: acl, stat: stat)
+        insertNode(
+            path: path, hash: hasher.hash(path), parent: parent, data: data?.raw, acl: acl,
+            stat: stat)
         return true
     }
 
@@ -216,9 +219,11 @@ package enum ReservedPath {
     package static let quota: Path = "/zookeeper/quota"
     package static let config: Path = "/zookeeper/config"
 
-    package static func isUndeletable(_ path: Path) -> Bool {
-        path == .root || path == zookeeper || path == quota || path == config
+    static func isUndeletable(_ path: RawSpan) -> Bool {
+        path.isRoot || undeletable.contains { path.isEqual(to: $0.bytes.raw) }
     }
+
+    private static let undeletable = [zookeeper, quota, config]
 }
 
 extension Znode {
@@ -245,11 +250,5 @@ extension Znode {
         result.dataLength = Int32(dataLength)
         result.numChildren = numChildren
         return result
-    }
-}
-
-extension RawSpan {
-    func byte(at offset: Int) -> UInt8 {
-        unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 }

@@ -83,28 +83,55 @@ struct QuotaText: Hashable, Sendable {
 // MARK: - Keeping count
 
 extension DataTree {
+    /// Notes that a node came.
+    mutating func countQuota(ofCreated path: RawSpan, bytes: Int) {
+        if Self.isQuotaNode(path) {
+            noteQuotaNode(created: Path([UInt8](copying: path)))
+        } else {
+            countQuota(at: path, nodes: 1, bytes: bytes)
+        }
+    }
+
+    /// Notes that a node went.
+    mutating func countQuota(ofDeleted path: RawSpan, bytes: Int) {
+        if Self.isQuotaNode(path) {
+            noteQuotaNode(deleted: Path([UInt8](copying: path)))
+        } else {
+            countQuota(at: path, nodes: -1, bytes: -bytes)
+        }
+    }
+
+    /// Whether a path is below `/zookeeper/quota`.
+    private static func isQuotaNode(_ path: RawSpan) -> Bool {
+        let prefix = ReservedPath.quota.bytes
+        return path.byteCount > prefix.count
+            && path.extracting(first: prefix.count).isEqual(to: prefix.raw)
+    }
+
     /// Notes that a node came, went or changed its size.
-    mutating func countQuota(at path: Path, nodes countChange: Int64, bytes bytesChange: Int64) {
-        if quotas.isEmpty || path.bytes.starts(with: ReservedPath.zookeeper.bytes) { return }
+    mutating func countQuota(at path: RawSpan, nodes countChange: Int64, bytes bytesChange: Int) {
+        if quotas.isEmpty { return }
+        let path = Path([UInt8](copying: path))
+        if path.bytes.starts(with: ReservedPath.zookeeper.bytes) { return }
         guard let root = quotas.root(of: path),
             let id = find(QuotaTable.statsPath(of: root)),
             var usage = QuotaText(data(of: id) ?? [])
         else { return }
         // A client may have written any number there.
         usage.count &+= countChange
-        usage.bytes &+= bytesChange
+        usage.bytes &+= Int64(bytesChange)
         setQuotaUsage(usage, of: id)
     }
 
     /// A created quota node starts the counting.
-    mutating func noteQuotaNode(created path: Path) {
+    private mutating func noteQuotaNode(created path: Path) {
         if let root = QuotaTable.root(named: QuotaTable.limitsName, at: path) { quotas.add(root) }
         if QuotaTable.root(named: QuotaTable.statsName, at: path) != nil {
             recountQuota(statsPath: path)
         }
     }
 
-    mutating func noteQuotaNode(deleted path: Path) {
+    private mutating func noteQuotaNode(deleted path: Path) {
         if let root = QuotaTable.root(named: QuotaTable.limitsName, at: path) {
             quotas.remove(root)
         }

@@ -85,7 +85,6 @@ package struct Restoration: Sendable {
     }
 
     private mutating func dropEphemerals(of tree: inout DataTree) {
-        var events: [WatchEvent] = []
         droppedSessions = tree.sessions.count
         droppedEphemerals = tree.ephemeralCount
         let sessions = Set(tree.sessions.keys).union(tree.sessionsWithEphemerals).sorted()
@@ -93,8 +92,7 @@ package struct Restoration: Sendable {
             let header = TxnHeader(
                 session: session, cxid: 0, zxid: tree.lastProcessedZxid, time: 0,
                 type: .closeSession)
-            _ = tree.apply(header, .closeSession(ephemerals: nil), firing: &events)
-            events.removeAll()
+            tree.apply(header, .closeSession(ephemerals: nil))
         }
     }
 

@@ -103,12 +103,10 @@ package struct MultiRequest: WireRecord, Hashable {
         }
     }
 
-    /// The flags must be known, and those with a time to live need an operation that carries one.
     private static func checked(
         _ request: CreateRequest, _ code: OpCode
     ) throws(WireError) -> CreateRequest {
-        guard let mode = CreateMode(rawValue: request.flags), !mode.isTTL || code == .createTTL
-        else { throw .unknownType(request.flags) }
+        try WriteBody.check(request.flags, code)
         return request
     }
 

@@ -50,15 +50,19 @@ package struct CreateRequest: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        path = try reader.readPath()
-        data = try reader.readBuffer()
-        acl = try ACL.readList(from: &reader)
-        flags = try reader.readInt()
+        self.init(try CreateBody(.create, from: &reader))
     }
 
     package init(withTTLFrom reader: inout JuteReader) throws(WireError) {
-        try self.init(from: &reader)
-        ttlMilliseconds = try reader.readLong()
+        self.init(try CreateBody(.createTTL, from: &reader))
+    }
+
+    private init(_ body: borrowing CreateBody) {
+        path = Path(repairing: body.path)
+        data = [UInt8](copying: body.data)
+        acl = body.acl
+        flags = body.flags
+        ttlMilliseconds = body.ttlMilliseconds
     }
 
     package func write(to buffer: inout ByteBuffer) {
@@ -82,8 +86,9 @@ package struct VersionRequest: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        path = try reader.readPath()
-        version = try reader.readInt()
+        let record = try VersionRecord(from: &reader)
+        path = Path(repairing: record.path)
+        version = record.version
     }
 
     package func write(to buffer: inout ByteBuffer) {
@@ -104,9 +109,10 @@ package struct SetDataRequest: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        path = try reader.readPath()
-        data = try reader.readBuffer()
-        version = try reader.readInt()
+        let record = try SetDataRecord(from: &reader)
+        path = Path(repairing: record.path)
+        data = [UInt8](copying: record.data)
+        version = record.version
     }
 
     package func write(to buffer: inout ByteBuffer) {
@@ -128,9 +134,10 @@ package struct SetACLRequest: WireRecord, Hashable {
     }
 
     package init(from reader: inout JuteReader) throws(WireError) {
-        path = try reader.readPath()
-        acl = try ACL.readList(from: &reader)
-        version = try reader.readInt()
+        let record = try SetACLRecord(from: &reader)
+        path = Path(repairing: record.path)
+        acl = record.acl
+        version = record.version
     }
 
     package func write(to buffer: inout ByteBuffer) {

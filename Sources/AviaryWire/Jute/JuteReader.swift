@@ -112,6 +112,12 @@ extension [UInt8] {
         self = unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
     }
 
+    /// Nil for nil, as null is read.
+    package init?(copying bytes: RawSpan?) {
+        guard let bytes else { return nil }
+        self.init(copying: bytes)
+    }
+
     package mutating func append(_ bytes: RawSpan) {
         unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }

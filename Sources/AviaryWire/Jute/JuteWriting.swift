@@ -99,6 +99,10 @@ let frameLengthByteCount = 4
     }
 
     /// The same; nil is written as null.
+    package mutating func write(_ source: RawSpan?) {
+        if let source { write(source) } else { write(Int32(-1)) }
+    }
+
     package mutating func write(_ source: [UInt8]?) {
         if let source { write(source.raw) } else { write(Int32(-1)) }
     }

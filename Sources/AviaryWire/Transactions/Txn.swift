@@ -49,21 +49,6 @@ package struct CreateTxn: Hashable, Sendable {
     }
 }
 
-/// Where the fields of a setData's record are, in the bytes it is read from.
-package struct SetDataFields: Sendable {
-    package let path: Range<Int>
-    /// Nil is null.
-    package let data: Range<Int>?
-    package let version: Int32
-
-    package init(from reader: inout JuteReader) throws(WireError) {
-        guard let path = try reader.readRange() else { throw .unexpectedNull }
-        self.path = path
-        data = try reader.readRange()
-        version = try reader.readInt()
-    }
-}
-
 // MARK: - Writing
 
 extension Txn {
@@ -73,12 +58,14 @@ extension Txn {
         case .createSession, .error: return 4
         case .closeSession(let paths):
             return (paths ?? []).reduce(4) { $0 + 4 + $1.bytes.count }
-        case .create(let create): return create.byteCount(type: type)
+        case .create(let create): return create.record.byteCount(type)
         case .delete(let path): return 4 + path.bytes.count
-        case .setData(let path, let data, _): return 12 + path.bytes.count + (data?.count ?? 0)
-        case .setACL(let path, let acl, _):
-            return 8 + path.bytes.count + ACL.byteCount(ofList: acl)
-        case .check(let path, _): return 8 + path.bytes.count
+        case .setData(let path, let data, let version):
+            return SetDataRecord(path: path.bytes.raw, data: data?.raw, version: version).byteCount
+        case .setACL(let path, let acl, let version):
+            return SetACLRecord(path: path.bytes.raw, acl: acl, version: version).byteCount
+        case .check(let path, let version):
+            return VersionRecord(path: path.bytes.raw, version: version).byteCount
         case .multi(let parts): return parts.reduce(4) { $0 + $1.byteCount }
         }
     }
@@ -89,19 +76,15 @@ extension Txn {
         case .closeSession(let paths):
             fields.write(Int32(paths?.count ?? 0))
             for path in paths ?? [] { fields.write(path.bytes) }
-        case .create(let create): create.write(type: type, to: &fields)
+        case .create(let create): create.record.write(type, to: &fields)
         case .delete(let path): fields.write(path.bytes)
         case .setData(let path, let data, let version):
-            fields.write(path.bytes)
-            fields.write(data)
-            fields.write(version)
+            SetDataRecord(path: path.bytes.raw, data: data?.raw, version: version)
+                .write(to: &fields)
         case .setACL(let path, let acl, let version):
-            fields.write(path.bytes)
-            ACL.writeList(acl, to: &fields)
-            fields.write(version)
+            SetACLRecord(path: path.bytes.raw, acl: acl, version: version).write(to: &fields)
         case .check(let path, let version):
-            fields.write(path.bytes)
-            fields.write(version)
+            VersionRecord(path: path.bytes.raw, version: version).write(to: &fields)
         case .multi(let parts):
             fields.write(Int32(parts.count))
             for part in parts { part.write(to: &fields) }
@@ -111,39 +94,33 @@ extension Txn {
 }
 
 extension Txn.Part {
-    private static let frameByteCount = 8
+    static let frameByteCount = 8
 
     /// With its type and length.
     package var byteCount: Int { Self.frameByteCount + txn.byteCount(type: type) }
 
     fileprivate func write(to fields: inout JuteFields) {
-        // Apache 3.8 passes over a create2 here when it reads its log; it writes a create.
-        let written: OpCode = type == .create2 ? .create : type
-        fields.write(written.rawValue)
-        fields.write(Int32(txn.byteCount(type: type)))
+        Self.writeFrame(type, byteCount: txn.byteCount(type: type), to: &fields)
         txn.write(type: type, to: &fields)
+    }
+
+    /// What stands in front of a part's record.
+    static func writeFrame(_ type: OpCode, byteCount: Int, to fields: inout JuteFields) {
+        // Apache 3.8 passes over a create2 here when it reads its log; it writes a create.
+        fields.write((type == .create2 ? .create : type).rawValue)
+        fields.write(Int32(byteCount))
     }
 }
 
 extension CreateTxn {
-    fileprivate func byteCount(type: OpCode) -> Int {
-        let strings = 8 + path.bytes.count + (data?.count ?? 0)
-        let flag = Self.hasFlag(type) ? 1 : 0
-        let ttl = type == .createTTL ? 8 : 0
-        return strings + ACL.byteCount(ofList: acl) + flag + 4 + ttl
+    /// The same where it stands.
+    package var record: CreateRecord {
+        @_lifetime(borrow self) get {
+            CreateRecord(
+                path: path.bytes.raw, data: data?.raw, acl: acl, isEphemeral: isEphemeral,
+                parentCVersion: parentCVersion, ttlMilliseconds: ttlMilliseconds)
+        }
     }
-
-    fileprivate func write(type: OpCode, to fields: inout JuteFields) {
-        fields.write(path.bytes)
-        fields.write(data)
-        ACL.writeList(acl, to: &fields)
-        if Self.hasFlag(type) { fields.write(isEphemeral) }
-        fields.write(parentCVersion ?? -1)
-        if type == .createTTL { fields.write(ttlMilliseconds) }
-    }
-
-    /// Whether the record says if the node is ephemeral.
-    fileprivate static func hasFlag(_ type: OpCode) -> Bool { type == .create || type == .create2 }
 }
 
 // MARK: - Reading
@@ -155,17 +132,21 @@ extension Txn {
         case .createSession: self = .createSession(timeoutMilliseconds: try reader.readInt())
         case .closeSession: self = .closeSession(ephemerals: try Self.readPaths(from: &reader))
         case .create, .create2, .createContainer, .createTTL:
-            self = .create(try CreateTxn(type: type, from: &reader))
+            self = .create(CreateTxn(try CreateRecord(type, from: &reader)))
         case .delete, .deleteContainer: self = .delete(try reader.readPath())
         case .setData, .reconfig:
+            let record = try SetDataRecord(from: &reader)
             self = .setData(
-                path: try reader.readPath(), data: try reader.readBuffer(),
-                version: try reader.readInt())
+                path: Path(repairing: record.path),
+                data: [UInt8](copying: record.data), version: record.version)
         case .setACL:
+            let record = try SetACLRecord(from: &reader)
             self = .setACL(
-                path: try reader.readPath(), acl: try ACL.readList(from: &reader) ?? [],
-                version: try reader.readInt())
-        case .check: self = .check(path: try reader.readPath(), version: try reader.readInt())
+                path: Path(repairing: record.path), acl: record.acl ?? [],
+                version: record.version)
+        case .check:
+            let record = try VersionRecord(from: &reader)
+            self = .check(path: Path(repairing: record.path), version: record.version)
         case .multi: self = .multi(try Self.readParts(from: &reader))
         case .error: self = .error(try reader.readInt())
         default: throw .unknownType(type.rawValue)
@@ -181,36 +162,23 @@ extension Txn {
     }
 
     private static func readParts(from reader: inout JuteReader) throws(WireError) -> [Part] {
-        guard let count = try reader.readCount(elementSize: 8) else { return [] }
-        var parts: [Part] = []
-        parts.reserveCapacity(count)
-        for _ in 0..<count {
-            let type = try reader.readInt()
-            guard let code = OpCode(rawValue: type), code != .multi else {
-                throw .unknownType(type)
-            }
-            guard let range = try reader.readRange() else { throw .unexpectedNull }
-            var inner = JuteReader(reader.span(range))
-            parts.append(Part(type: code, txn: try Txn(type: code, from: &inner)))
+        var parts = try TxnParts(from: &reader)
+        var found: [Part] = []
+        found.reserveCapacity(parts.count)
+        while var part = try parts.next() {
+            found.append(Part(type: part.type, txn: try Txn(type: part.type, from: &part.reader)))
         }
-        return parts
+        return found
     }
 }
 
 extension CreateTxn {
-    fileprivate init(type: OpCode, from reader: inout JuteReader) throws(WireError) {
-        path = try reader.readPath()
-        data = try reader.readBuffer()
-        acl = try ACL.readList(from: &reader) ?? []
-        let hasFlag = Self.hasFlag(type)
-        isEphemeral = hasFlag ? try reader.readBool() : false
-        // Records from before 3.4 end here; they never carry a digest.
-        if hasFlag && reader.remaining < 4 {
-            parentCVersion = nil
-        } else {
-            let version = try reader.readInt()
-            parentCVersion = version == -1 ? nil : version
-        }
-        ttlMilliseconds = type == .createTTL ? try reader.readLong() : 0
+    fileprivate init(_ record: borrowing CreateRecord) {
+        path = Path(repairing: record.path)
+        data = [UInt8](copying: record.data)
+        acl = record.acl
+        isEphemeral = record.isEphemeral
+        parentCVersion = record.parentCVersion
+        ttlMilliseconds = record.ttlMilliseconds
     }
 }

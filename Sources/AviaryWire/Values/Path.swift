@@ -16,6 +16,11 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
         self.bytes = [UInt8](string.utf8)
     }
 
+    /// From the wire, each malformed part replaced by U+FFFD.
+    package init(repairing bytes: RawSpan) {
+        self.bytes = ByteString(repairing: [UInt8](copying: bytes)).bytes
+    }
+
     public static let root: Path = "/"
 
     public var description: String { String(decoding: bytes, as: UTF8.self) }
@@ -26,9 +31,7 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
 
     /// How many bytes the parent's path takes, as a prefix of this one: 0 is the root. Nil if there
     /// is no slash.
-    package var parentLength: Int? {
-        bytes.lastIndex(of: UInt8(ascii: "/"))
-    }
+    package var parentLength: Int? { bytes.raw.parentLength }
 
     /// Nil if there is no slash; the root is its own parent.
     public var parent: Path? {
@@ -66,67 +69,10 @@ public struct Path: Hashable, Comparable, Sendable, ExpressibleByStringInterpola
         parent.child(name.utf8)
     }
 
-    package var containsNull: Bool { bytes.contains(0) }
+    package var containsNull: Bool { bytes.raw.containsNull }
 
     /// Whether this is a path that may be created.
     ///
     /// Source: PathUtils.validatePath, ZooKeeper 3.9.5.
-    public var isValid: Bool {
-        let slash = UInt8(ascii: "/")
-        guard bytes.first == slash else { return false }
-        if bytes.count == 1 { return true }
-        let span = bytes.span
-        var start = 1
-        for end in 1..<span.count where span[end] == slash {
-            if !Self.isComponent(span.extracting(start..<end)) { return false }
-            start = end + 1
-        }
-        return Self.isComponent(span.extracting(start...)) && hasOnlyAllowedCharacters
-    }
-
-    private static func isComponent(_ bytes: Span<UInt8>) -> Bool {
-        let dot = UInt8(ascii: ".")
-        switch bytes.count {
-        case 0: return false
-        case 1: return bytes[0] != dot
-        case 2: return bytes[0] != dot || bytes[1] != dot
-        default: return true
-        }
-    }
-
-    /// Refused are the UTF-16 units 0000–001f, 007f–009f, d800–f8ff and fff0–ffff.
-    private var hasOnlyAllowedCharacters: Bool {
-        if hasOnlyPrintableASCII { return true }
-        var isASCII = true
-        for byte in bytes {
-            if byte < 0x20 || byte == 0x7f { return false }
-            if byte >= 0x80 { isASCII = false }
-        }
-        if isASCII { return true }
-        return String(decoding: bytes, as: UTF8.self).utf16.allSatisfy { unit in
-            !(0x7f...0x9f).contains(unit) && !(0xd800...0xf8ff).contains(unit) && unit < 0xfff0
-        }
-    }
-
-    /// Eight bytes at a time. May be wrong where it says no.
-    private var hasOnlyPrintableASCII: Bool {
-        let raw = bytes.raw
-        let count = raw.byteCount
-        if count < 8 { return false }
-        var offset = 0
-        while true {
-            let word = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            if !Self.isPrintableASCII(word) { return false }
-            if offset == count - 8 { return true }
-            // The last eight may begin among those that were looked at.
-            offset = min(offset + 8, count - 8)
-        }
-    }
-
-    /// Subtracting borrows from the top bit of a byte that is too small.
-    private static func isPrintableASCII(_ word: UInt64) -> Bool {
-        let control = word &- 0x2020_2020_2020_2020
-        let delete = (word ^ 0x7f7f_7f7f_7f7f_7f7f) &- 0x0101_0101_0101_0101
-        return (word | control | delete) & 0x8080_8080_8080_8080 == 0
-    }
+    public var isValid: Bool { bytes.raw.isValidPath }
 }

@@ -15,7 +15,6 @@ struct SnapshotLinkTests {
     /// Data of 200 bytes in each node, so that the stream is some 15 MB.
     private static func snapshot(nodes: Int = nodeCount) -> TreeSnapshot {
         var tree = DataTree(hashSeed: 42, extendedTypes: true)
-        var events: [WatchEvent] = []
         let data = [UInt8](repeating: 5, count: 200)
         for number in 0..<nodes {
             let header = TxnHeader(
@@ -27,7 +26,7 @@ struct SnapshotLinkTests {
                     path: Path([UInt8](path.utf8)), data: data, acl: ACL.openToAll,
                     isEphemeral: false,
                     parentCVersion: Int32(number)))
-            _ = tree.apply(header, txn, firing: &events)
+            tree.apply(header, txn)
         }
         return tree.snapshot
     }

@@ -1,0 +1,65 @@
+package import NIOCore
+
+/// Puts a log entry together: the header, a record or the parts of a multi, and the digest.
+package struct LogEntryWriter: ~Copyable {
+    private var bytes: ByteBuffer
+    private let isMulti: Bool
+    private var partCount: Int32 = 0
+    private var lastStart: Int
+
+    /// - Parameter bodyByteCount: of the request, which takes about as many as its record.
+    package init(_ header: TxnHeader, bodyByteCount: Int) {
+        let room = LogEntry.frameByteCount + bodyByteCount + Self.spareByteCount
+        bytes = ByteBufferAllocator().buffer(capacity: room)
+        isMulti = header.type == .multi
+        let countByteCount = isMulti ? Self.countByteCount : 0
+        bytes.writeFields(byteCount: TxnHeader.byteCount + countByteCount) { fields in
+            header.write(to: &fields)
+            if header.type == .multi { fields.write(Int32(0)) }
+        }
+        lastStart = bytes.writerIndex
+    }
+
+    private static let countByteCount = 4
+    /// What a record may have more than its request: a sequence number and a flag.
+    private static let spareByteCount = 16
+
+    /// What the entry will take with its digest.
+    package var byteCount: Int { bytes.writerIndex + TxnDigest.byteCount }
+
+    /// The record, or that of the next part.
+    package mutating func write(
+        _ type: OpCode, byteCount: Int, _ write: (inout JuteFields) -> Void
+    ) {
+        lastStart = bytes.writerIndex
+        if !isMulti {
+            bytes.writeFields(byteCount: byteCount, write)
+            return
+        }
+        partCount += 1
+        bytes.writeFields(byteCount: Txn.Part.frameByteCount + byteCount) { fields in
+            Txn.Part.writeFrame(type, byteCount: byteCount, to: &fields)
+            write(&fields)
+        }
+    }
+
+    package mutating func write(_ record: borrowing SetDataRecord) {
+        write(.setData, byteCount: record.byteCount) { record.write(to: &$0) }
+    }
+
+    package mutating func writeError(_ code: Int32) {
+        write(.error, byteCount: 4) { $0.write(code) }
+    }
+
+    /// Takes back the last part.
+    package mutating func dropLast() {
+        bytes.moveWriterIndex(to: lastStart)
+        partCount -= 1
+    }
+
+    package consuming func finish(_ digest: TxnDigest) -> ByteBuffer {
+        digest.write(to: &bytes)
+        if isMulti { bytes.setInteger(partCount, at: TxnHeader.byteCount) }
+        return bytes
+    }
+}
