@@ -10,7 +10,7 @@ extension ServerCore {
             !ReservedPath.isUndeletable(path)
         else { throw .badArguments }
         guard let parent = state(of: path.extracting(first: parentLength)) else { throw .noNode }
-        try access.check(parent.acl, .delete, asker.identities)
+        try checkAccess(to: parent, .delete, for: asker)
         guard let node = state(of: path) else { throw .noNode }
         try checkVersion(request.version, against: node.stat.version)
         if node.numChildren > 0 { throw .notEmpty }
@@ -42,7 +42,7 @@ extension ServerCore {
         let path = request.path.withoutRootSlash
         let hash = tree.hasher.hash(path)
         guard let before = state(of: path, hash: hash) else { throw .noNode }
-        try access.check(before.acl, .write, asker.identities)
+        try checkAccess(to: before, .write, for: asker)
         let length = request.data?.byteCount ?? 0
         if length != before.dataLength {
             try checkQuota(
@@ -67,12 +67,12 @@ extension ServerCore {
         let path = request.path.withoutRootSlash
         let acl = try access.stored(request.acl, for: asker.identities)
         guard let before = state(of: path) else { throw .noNode }
-        try access.check(before.acl, .admin, asker.identities)
+        try checkAccess(to: before, .admin, for: asker)
         try checkVersion(request.version, against: before.stat.aversion)
         var node = before
-        node.acl = acl
         node.stat.aversion &+= 1
-        note(node, at: path, before: before, zxid: asker.zxid)
+        let hash = tree.hasher.hash(path)
+        outstanding.set(path, hash: hash, to: node, acl, before: before, zxid: asker.zxid)
         let record = SetACLRecord(path: request.path, acl: acl, version: node.stat.aversion)
         entry.write(.setACL, byteCount: record.byteCount) { record.write(to: &$0) }
     }
@@ -82,7 +82,7 @@ extension ServerCore {
     ) throws(ZooKeeperError) {
         guard request.path.isValidPath else { throw .badArguments }
         guard let node = state(of: request.path.withoutRootSlash) else { throw .noNode }
-        try access.check(node.acl, .read, asker.identities)
+        try checkAccess(to: node, .read, for: asker)
         try checkVersion(request.version, against: node.stat.version)
         let record = VersionRecord(path: request.path, version: node.stat.version &+ 1)
         entry.write(.check, byteCount: record.byteCount) { record.write(to: &$0) }

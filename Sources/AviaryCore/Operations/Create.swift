@@ -16,7 +16,7 @@ extension ServerCore {
         let parent = Parent(pathLength: parentLength, hash: hash)
         guard let before = state(of: request.path.extracting(first: parentLength), hash: hash)
         else { throw .noNode }
-        try access.check(before.acl, .create, asker.identities)
+        try checkAccess(to: before, .create, for: asker)
         let isEphemeral = code != .createContainer && code != .createTTL && mode.isEphemeral
         let parentCVersion = before.stat.cversion &+ 1
         let ttl = request.ttlMilliseconds ?? 0
@@ -64,10 +64,11 @@ extension ServerCore {
             createdBy: asker.zxid, at: asker.time,
             owner: record.owner(code, session: asker.session))
         let node = NodeState(
-            stat: stat, numChildren: 0, acl: record.acl,
+            stat: stat, numChildren: 0, acl: .openToAll,
             content: NodeDigest.content(path: path, data: record.data),
             dataLength: dataLength, isCounted: DataTree.isCounted(path))
-        outstanding.set(path, hash: hash, to: node, before: nil, zxid: asker.zxid)
+        outstanding.set(
+            path, hash: hash, to: node, record.acl, before: nil, zxid: asker.zxid)
         entry.write(code, byteCount: record.byteCount(code)) { record.write(code, to: &$0) }
     }
 

@@ -37,12 +37,18 @@ extension ServerCore {
 
     /// A node of the tree as it is applied.
     func state(of id: NodeID) -> NodeState {
-        let acl = tree.acl(of: id)
-        return tree.nodes.read(id) { node in
+        tree.nodes.read(id) { node in
             NodeState(
-                stat: node.stat, numChildren: node.numChildren, acl: acl, content: node.content,
-                dataLength: node.dataLength, isCounted: node.isCounted)
+                stat: node.stat, numChildren: node.numChildren, acl: .applied(node.acl),
+                content: node.content, dataLength: node.dataLength, isCounted: node.isCounted)
         }
+    }
+
+    func checkAccess(
+        to node: NodeState, _ needed: Permissions, for asker: Asker
+    ) throws(ZooKeeperError) {
+        if node.acl == .openToAll { return }
+        try access.check(outstanding.acl(of: node, tree.acls), needed, asker.identities)
     }
 
     /// Notes what will be at a path.

@@ -1,12 +1,22 @@
 import AviaryWire
 import DequeModule
 
+/// The access control list of a `NodeState`, which is copied too often to refer to memory.
+enum NodeACL: Hashable, Sendable {
+    /// Of the tree's table: no outstanding change touches it, or it would be of the other.
+    case applied(ACLTable.ID)
+    /// Of the table of `OutstandingChanges`.
+    case outstanding(ACLTable.ID)
+
+    static let openToAll = applied(.openToAll)
+}
+
 /// A node as it will be when everything that is proposed is applied.
 struct NodeState: Sendable {
     var exists = true
     var stat: StatPersisted
     var numChildren: Int32
-    var acl: [ACL]
+    var acl: NodeACL
     var content: CRC32
     var dataLength: Int
     /// Whether the tree's digest covers the node.
@@ -38,10 +48,14 @@ struct OutstandingChanges: Sendable {
     /// What one change did, for taking it back.
     private struct Undo: Sendable {
         let slot: UInt32
-        let before: Record?
+        /// Nil if there was no record.
+        let before: (zxid: Zxid, state: NodeState)?
     }
 
     private var records: [Record] = []
+    /// Of the lists that creates and setACLs bring. Each state in a record or to be gone back to is a
+    /// use.
+    private var acls = ACLTable()
     private var vacant: [UInt32] = []
     private var index = HashIndex()
     private var touches: Deque<Touch> = []
@@ -63,6 +77,9 @@ struct OutstandingChanges: Sendable {
 
     var isEmpty: Bool { touches.isEmpty }
 
+    /// Whether no list is kept.
+    var hasNoACL: Bool { acls.isUnused }
+
     /// - Parameter hash: of the path.
     func find(_ path: RawSpan, hash: UInt32) -> NodeState? {
         number(of: path, hash: hash).map { records[Int($0)].state }
@@ -70,16 +87,27 @@ struct OutstandingChanges: Sendable {
 
     /// - Parameters:
     ///   - hash: of the path.
+    ///   - acl: the list it has from now on, nil if it keeps that of its state.
     ///   - before: the node's state so far, nil if it is new.
     mutating func set(
-        _ path: RawSpan, hash: UInt32, to state: NodeState, before: NodeState?, zxid: Zxid
+        _ path: RawSpan, hash: UInt32, to state: NodeState, _ acl: [ACL]? = nil,
+        before: NodeState?, zxid: Zxid
     ) {
         digest = digest &- (before?.digestValue ?? 0) &+ state.digestValue
+        var state = state
+        if let acl {
+            state.acl = acl == ACL.openToAll ? .openToAll : .outstanding(acls.use(acl))
+        } else if case .outstanding(let id) = state.acl {
+            acls.useAgain(id)
+        }
         if let slot = number(of: path, hash: hash) {
-            if canTakeBack { undo.append(Undo(slot: slot, before: records[Int(slot)])) }
-            if records[Int(slot)].zxid != zxid {
-                touches.append(Touch(zxid: zxid, slot: slot))
+            let old = (zxid: records[Int(slot)].zxid, state: records[Int(slot)].state)
+            if canTakeBack {
+                undo.append(Undo(slot: slot, before: old))
+            } else {
+                release(old.state.acl)
             }
+            if old.zxid != zxid { touches.append(Touch(zxid: zxid, slot: slot)) }
             changeOwner(of: slot, to: state.stat.owner)
             records[Int(slot)].zxid = zxid
             records[Int(slot)].state = state
@@ -150,6 +178,13 @@ struct OutstandingChanges: Sendable {
     }
 
     mutating func keep() {
+        for change in undo {
+            if let before = change.before { release(before.state.acl) }
+        }
+        endUndo()
+    }
+
+    private mutating func endUndo() {
         canTakeBack = false
         undo.removeAllForReuse()
     }
@@ -159,14 +194,16 @@ struct OutstandingChanges: Sendable {
         for change in undo.reversed() {
             if let before = change.before {
                 changeOwner(of: change.slot, to: before.state.stat.owner)
-                records[Int(change.slot)] = before
+                release(records[Int(change.slot)].state.acl)
+                records[Int(change.slot)].zxid = before.zxid
+                records[Int(change.slot)].state = before.state
             } else {
                 vacate(change.slot)
             }
         }
         while touches.last?.zxid == zxid { touches.removeLast() }
         digest = digestBefore
-        keep()
+        endUndo()
     }
 
     /// The paths that have a record of a session's node, in a fixed order, and what will be there.
@@ -182,6 +219,18 @@ struct OutstandingChanges: Sendable {
             let known = records[Int(slot)].path
             return known.raw.isEqual(to: path)
         }
+    }
+
+    /// The list of a state, in a table of this or the tree's.
+    func acl(of state: NodeState, _ applied: borrowing ACLTable) -> [ACL] {
+        switch state.acl {
+        case .applied(let id): applied[id]
+        case .outstanding(let id): acls[id]
+        }
+    }
+
+    private mutating func release(_ acl: NodeACL) {
+        if case .outstanding(let id) = acl { acls.release(id) }
     }
 
     private mutating func changeOwner(of slot: UInt32, to owner: NodeOwner) {
@@ -202,7 +251,8 @@ struct OutstandingChanges: Sendable {
         records[Int(slot)].zxid = .zero
         let isLong = records[Int(slot)].path.count > Self.pathRoomKept
         records[Int(slot)].path.removeAll(keepingCapacity: !isLong)
-        records[Int(slot)].state.acl = []
+        release(records[Int(slot)].state.acl)
+        records[Int(slot)].state.acl = .openToAll
         vacant.append(slot)
     }
 }

@@ -32,7 +32,7 @@ extension ServerCore {
     ) throws(WireError) {
         var reader = JuteReader(bytes)
         let header = try TxnHeader(from: &reader)
-        let record = copy reader
+        var record = Record(reader, create2s)
         events.areWanted = !watches.isEmpty
         let result: TxnResult
         let digest: TxnDigest?
@@ -42,13 +42,51 @@ extension ServerCore {
             result = tree.apply(header, entry.txn, firing: &events)
             digest = entry.digest
         } else {
-            result = try tree.apply(header, from: &reader, firing: &events)
+            if header.type == .multi { record.parts = try TxnParts(from: &reader) }
+            result = try tree.apply(header, record.parts, from: &reader, firing: &events)
             digest = try LogEntry.readDigest(from: &reader)
         }
         applied(header.zxid, digest, into: &effects)
         if events.areWanted { notifyOfEvents(header.zxid, into: &effects) }
-        answer(
-            caller(asked, of: header), header, result, record, create2s, at: now, into: &effects)
+        answer(caller(asked, of: header), header, result, of: record, at: now, into: &effects)
+    }
+
+    /// What replies take from a transaction beside its result.
+    private struct Record: ~Escapable {
+        /// After the header.
+        let reader: JuteReader
+        /// Of a multi.
+        var parts: TxnParts?
+        /// Which of the parts are one.
+        let create2s: [Int]
+
+        @_lifetime(copy reader)
+        init(_ reader: JuteReader, _ create2s: [Int]) {
+            self.reader = reader
+            self.create2s = create2s
+        }
+
+        /// What most records begin with.
+        var path: RawSpan {
+            @_lifetime(copy self) get { Self.path(at: reader) }
+        }
+
+        /// What a client asked for with a part.
+        func code(_ index: Int, of part: TxnParts.Part) -> OpCode {
+            part.type == .create && create2s.contains(index) ? .create2 : part.type
+        }
+
+        @_lifetime(copy self)
+        func path(of part: TxnParts.Part) -> RawSpan {
+            Self.path(at: JuteReader(reader.span(part.record)))
+        }
+
+        @_lifetime(copy source)
+        private static func path(at source: JuteReader) -> RawSpan {
+            var reader = source
+            guard let range = try? reader.readRange() else { return source.span(0..<0) }
+            return source.span(range)
+        }
     }
 
     private mutating func notifyOfEvents(_ zxid: Zxid, into effects: inout StepEffects) {
@@ -159,11 +197,9 @@ extension ServerCore {
 
     // MARK: Replies
 
-    /// - Parameter record: what follows the header.
     private mutating func answer(
         _ caller: InFlight.Caller, _ header: TxnHeader, _ result: TxnResult,
-        _ record: borrowing JuteReader, _ create2s: [Int], at now: Now,
-        into effects: inout StepEffects
+        of record: borrowing Record, at now: Now, into effects: inout StepEffects
     ) {
         switch header.type {
         case .createSession:
@@ -186,7 +222,7 @@ extension ServerCore {
         default:
             complete(caller, at: now, into: &effects) { core, reply, slot in
                 core.writeResult(
-                    caller, header.zxid, result, of: record, create2s, to: &reply, slot, at: now)
+                    caller, header.zxid, result, of: record, to: &reply, slot, at: now)
             }
         }
     }
@@ -249,13 +285,9 @@ extension ServerCore {
         }
     }
 
-    /// - Parameters:
-    ///   - record: what follows the header.
-    ///   - create2s: which parts of a multi are one.
     private mutating func writeResult(
-        _ caller: InFlight.Caller, _ zxid: Zxid, _ result: TxnResult,
-        of record: borrowing JuteReader, _ create2s: [Int], to reply: inout ByteBuffer,
-        _ slot: UInt32, at now: Now
+        _ caller: InFlight.Caller, _ zxid: Zxid, _ result: TxnResult, of record: borrowing Record,
+        to reply: inout ByteBuffer, _ slot: UInt32, at now: Now
     ) {
         switch result {
         case .done:
@@ -267,7 +299,7 @@ extension ServerCore {
                 to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
         case .created(let stat):
             let hasStat = caller.request != .create
-            let path = Self.path(at: record)
+            let path = record.path
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
                 byteCount: JuteFields.byteCount(of: path) + (hasStat ? Stat.byteCount : 0)
@@ -281,41 +313,23 @@ extension ServerCore {
                 byteCount: Stat.byteCount
             ) { stat.write(to: &$0) }
         case .multi(let results):
+            guard let parts = record.parts?.list else { return }
             var byteCount = MultiHeader.byteCount
-            Self.forEachPart(of: record, create2s) { index, type, path in
-                byteCount += Self.byteCount(of: results[index], type, path)
+            for (index, part) in parts.enumerated() {
+                byteCount += Self.byteCount(
+                    of: results[index], record.code(index, of: part), record.path(of: part))
             }
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
                 byteCount: byteCount
             ) { fields in
-                Self.forEachPart(of: record, create2s) { index, type, path in
-                    Self.write(results[index], type, path, to: &fields)
+                for (index, part) in parts.enumerated() {
+                    Self.write(
+                        results[index], record.code(index, of: part), record.path(of: part),
+                        to: &fields)
                 }
                 MultiHeader.end.write(to: &fields)
             }
-        }
-    }
-
-    /// What most records begin with.
-    @_lifetime(copy record)
-    private static func path(at record: borrowing JuteReader) -> RawSpan {
-        var reader = copy record
-        guard let range = try? reader.readRange() else { return record.span(0..<0) }
-        return record.span(range)
-    }
-
-    /// The number of each part of a multi, what its client asked for, and its path if it has one.
-    private static func forEachPart(
-        of record: borrowing JuteReader, _ create2s: [Int],
-        _ body: (Int, OpCode, RawSpan) -> Void
-    ) {
-        var reader = copy record
-        guard var parts = try? TxnParts(from: &reader) else { return }
-        for index in 0..<parts.count {
-            guard let part = try? parts.next() else { return }
-            let isCreate2 = part.type == .create && create2s.contains(index)
-            body(index, isCreate2 ? .create2 : part.type, Self.path(at: part.reader))
         }
     }
 

@@ -11,6 +11,7 @@ extension ServerCore {
         precondition(lastProposed >= tree.lastProcessedZxid, "what is applied was proposed")
         // A learner proposes nothing, and knows the sessions of its own connections only.
         if isLeading && inFlight.isEmpty {
+            precondition(outstanding.hasNoACL, "a list is kept for what is outstanding alone")
             precondition(outstanding.isEmpty, "what is applied is not outstanding")
             precondition(outstanding.digest == tree.digest, "the digest was foretold")
             let known = sessions.sessions.filter { !$0.value.isLocal }.keys

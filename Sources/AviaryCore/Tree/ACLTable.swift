@@ -39,6 +39,14 @@ package struct ACLTable: Sendable {
         return id
     }
 
+    /// One more node uses a list that has a number.
+    mutating func useAgain(_ id: ID) {
+        if id != .openToAll { entries[Int(id.rawValue)].uses += 1 }
+    }
+
+    /// Whether no node uses any but `openToAll`.
+    var isUnused: Bool { entries.count == 1 }
+
     mutating func release(_ id: ID) {
         if id == .openToAll { return }
         let index = Int(id.rawValue)

@@ -35,34 +35,40 @@ extension DataTree {
 
     /// The same from where it stands: no arrays are made of paths and data.
     ///
-    /// - Parameter reader: after the header; then after the record.
+    /// - Parameters:
+    ///   - parts: of a multi.
+    ///   - reader: after the header; for what is not a multi, then after the record.
     mutating func apply(
-        _ header: TxnHeader, from reader: inout JuteReader, firing events: inout WatchEvents
+        _ header: TxnHeader, _ parts: TxnParts?, from reader: inout JuteReader,
+        firing events: inout WatchEvents
     ) throws(WireError) -> TxnResult {
-        let result: TxnResult
-        if header.type == .multi {
-            result = .multi(try applyParts(header, TxnParts(from: &reader), firing: &events))
-        } else {
-            result = try applyRecord(header, header.type, from: &reader, firing: &events)
-        }
+        let result =
+            if let parts {
+                TxnResult.multi(try applyParts(header, parts, reader, firing: &events))
+            } else {
+                try applyRecord(header, header.type, from: &reader, firing: &events)
+            }
         if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
         return result
     }
 
     private mutating func applyParts(
-        _ header: TxnHeader, _ source: consuming TxnParts, firing events: inout WatchEvents
+        _ header: TxnHeader, _ parts: TxnParts, _ reader: borrowing JuteReader,
+        firing events: inout WatchEvents
     ) throws(WireError) -> [TxnResult] {
-        var parts = source
-        var probe = copy parts
-        while var part = try probe.next() { try Self.readOver(part.type, &part.reader) }
+        for part in parts.list {
+            var inner = JuteReader(reader.span(part.record))
+            try Self.readOver(part.type, &inner)
+        }
         var results: [TxnResult] = []
-        results.reserveCapacity(parts.count)
-        while var part = try parts.next() {
+        results.reserveCapacity(parts.list.count)
+        for part in parts.list {
+            var inner = JuteReader(reader.span(part.record))
             if parts.haveFailed {
-                results.append(.failed(part.type == .error ? try part.reader.readInt() : 0))
+                results.append(.failed(part.type == .error ? try inner.readInt() : 0))
             } else {
                 results.append(
-                    try applyRecord(header, part.type, from: &part.reader, firing: &events))
+                    try applyRecord(header, part.type, from: &inner, firing: &events))
             }
         }
         return results

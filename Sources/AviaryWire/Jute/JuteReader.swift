@@ -1,20 +1,20 @@
 /// Reads ZooKeeper's serialization ("jute") from borrowed bytes: big-endian, no padding, no tags.
 ///
 /// Every length is checked against the bytes that are there before anything is allocated for it.
-package struct JuteReader: ~Escapable {
-    private let bytes: RawSpan
+@usableFromInline package struct JuteReader: ~Escapable {
+    @usableFromInline let bytes: RawSpan
     /// The offset of the next byte to read.
-    package private(set) var position: Int
+    @usableFromInline package internal(set) var position: Int
 
     @_lifetime(copy bytes)
-    package init(_ bytes: RawSpan) {
+    @inlinable package init(_ bytes: RawSpan) {
         self.bytes = bytes
         self.position = 0
     }
 
-    package var remaining: Int { bytes.byteCount - position }
+    @inlinable package var remaining: Int { bytes.byteCount - position }
 
-    package mutating func readByte() throws(WireError) -> UInt8 {
+    @inlinable @inline(__always) package mutating func readByte() throws(WireError) -> UInt8 {
         try need(1)
         let value = unsafe bytes.unsafeLoad(fromByteOffset: position, as: UInt8.self)
         position += 1
@@ -22,18 +22,18 @@ package struct JuteReader: ~Escapable {
     }
 
     /// Any byte but zero is true.
-    package mutating func readBool() throws(WireError) -> Bool {
+    @inlinable @inline(__always) package mutating func readBool() throws(WireError) -> Bool {
         try readByte() != 0
     }
 
-    package mutating func readInt() throws(WireError) -> Int32 {
+    @inlinable @inline(__always) package mutating func readInt() throws(WireError) -> Int32 {
         try need(4)
         let value = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: Int32.self)
         position += 4
         return Int32(bigEndian: value)
     }
 
-    package mutating func readLong() throws(WireError) -> Int64 {
+    @inlinable @inline(__always) package mutating func readLong() throws(WireError) -> Int64 {
         try need(8)
         let value = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: Int64.self)
         position += 8
@@ -41,7 +41,8 @@ package struct JuteReader: ~Escapable {
     }
 
     /// The range of a buffer's or string's bytes, nil for null.
-    package mutating func readRange() throws(WireError) -> Range<Int>? {
+    @inlinable @inline(__always) package mutating func readRange() throws(WireError) -> Range<Int>?
+    {
         let length = try readInt()
         if length == -1 { return nil }
         guard length >= 0, Int(length) <= remaining else {
@@ -89,7 +90,7 @@ package struct JuteReader: ~Escapable {
 
     /// The bytes of a range that `readRange` gave.
     @_lifetime(copy self)
-    package func span(_ range: Range<Int>) -> RawSpan {
+    @inlinable package func span(_ range: Range<Int>) -> RawSpan {
         bytes.extracting(range)
     }
 
@@ -97,7 +98,7 @@ package struct JuteReader: ~Escapable {
         [UInt8](copying: bytes.extracting(range))
     }
 
-    private func need(_ count: Int) throws(WireError) {
+    @inlinable @inline(__always) func need(_ count: Int) throws(WireError) {
         if count > remaining { throw .truncated }
     }
 }

@@ -1,5 +1,5 @@
 /// Why bytes could not be read as the record they should hold.
-package enum WireError: Error, Hashable, Sendable {
+@usableFromInline package enum WireError: Error, Hashable, Sendable {
     /// The bytes end before the record does.
     case truncated
     /// A length or count is negative, or larger than the bytes or the limit allow.

@@ -162,11 +162,12 @@ extension Txn {
     }
 
     private static func readParts(from reader: inout JuteReader) throws(WireError) -> [Part] {
-        var parts = try TxnParts(from: &reader)
+        let parts = try TxnParts(from: &reader)
         var found: [Part] = []
-        found.reserveCapacity(parts.count)
-        while var part = try parts.next() {
-            found.append(Part(type: part.type, txn: try Txn(type: part.type, from: &part.reader)))
+        found.reserveCapacity(parts.list.count)
+        for part in parts.list {
+            var inner = JuteReader(reader.span(part.record))
+            found.append(Part(type: part.type, txn: try Txn(type: part.type, from: &inner)))
         }
         return found
     }

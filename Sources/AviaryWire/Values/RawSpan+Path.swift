@@ -6,12 +6,13 @@ extension RawSpan {
 
     package var isRoot: Bool { byteCount == 1 && byte(at: 0) == UInt8(ascii: "/") }
 
-    package var containsNull: Bool { lastOffset(of: 0) != nil }
+    package var containsNull: Bool { !hasOnlyPrintableASCII && lastOffset(of: 0) != nil }
 
     /// Whether this is a path that may be created.
     ///
     /// Source: PathUtils.validatePath, ZooKeeper 3.9.5.
     package var isValidPath: Bool {
+        if isPlainPath { return true }
         guard byteCount > 0, byte(at: 0) == UInt8(ascii: "/") else { return false }
         if byteCount == 1 { return true }
         var start = 1
@@ -53,7 +54,28 @@ extension RawSpan {
             || String(validating: [UInt8](copying: self), as: UTF8.self) != nil
     }
 
-    /// Eight bytes at a time. May be wrong where it says no.
+    /// Whether this is a valid path of printable ASCII without a name that begins with a dot.
+    private var isPlainPath: Bool {
+        let slash = UInt8(ascii: "/")
+        guard byteCount > 8, byte(at: 0) == slash, byte(at: byteCount - 1) != slash else {
+            return false
+        }
+        var offset = 0
+        while true {
+            let bytes = word(at: offset)
+            let following = word(at: offset + 1)
+            let isBad =
+                Self.places(of: slash, in: bytes)
+                & (Self.places(of: slash, in: following)
+                    | Self.places(of: UInt8(ascii: "."), in: following))
+            if isBad != 0 || !Self.isPrintableASCII(bytes) { return false }
+            if offset == byteCount - 9 { return Self.isPrintableASCII(following) }
+            // The last nine may begin among those that were looked at.
+            offset = Swift.min(offset + 8, byteCount - 9)
+        }
+    }
+
+    /// May be wrong where it says no.
     private var hasOnlyPrintableASCII: Bool {
         if byteCount < 8 {
             for offset in 0..<byteCount where !(0x20..<0x7f).contains(byte(at: offset)) {
@@ -63,28 +85,45 @@ extension RawSpan {
         }
         var offset = 0
         while true {
-            let word = unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            if !Self.isPrintableASCII(word) { return false }
+            if !Self.isPrintableASCII(word(at: offset)) { return false }
             if offset == byteCount - 8 { return true }
-            // The last eight may begin among those that were looked at.
             offset = Swift.min(offset + 8, byteCount - 8)
         }
     }
 
-    /// Subtracting borrows from the top bit of a byte that is too small.
+    private func lastOffset(of wanted: UInt8) -> Int? {
+        var end = byteCount
+        while end >= 8 {
+            let places = Self.places(of: wanted, in: word(at: end - 8))
+            if places != 0 { return end - 1 - places.leadingZeroBitCount / 8 }
+            end -= 8
+        }
+        while end > 0 {
+            end -= 1
+            if byte(at: end) == wanted { return end }
+        }
+        return nil
+    }
+
+    // MARK: Eight bytes at a time
+
+    /// The first in the lowest bits.
+    private func word(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// The top bit of each byte that is the wanted one.
+    private static func places(of wanted: UInt8, in word: UInt64) -> UInt64 {
+        let difference = word ^ UInt64(wanted) &* 0x0101_0101_0101_0101
+        let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+        return ~(((difference & low) &+ low) | difference | low)
+    }
+
+    /// Subtracting borrows from the top bit of a byte that is too small. May be wrong where it says no.
     private static func isPrintableASCII(_ word: UInt64) -> Bool {
         let control = word &- 0x2020_2020_2020_2020
         let delete = (word ^ 0x7f7f_7f7f_7f7f_7f7f) &- 0x0101_0101_0101_0101
         return (word | control | delete) & 0x8080_8080_8080_8080 == 0
-    }
-
-    private func lastOffset(of wanted: UInt8) -> Int? {
-        var offset = byteCount
-        while offset > 0 {
-            offset -= 1
-            if byte(at: offset) == wanted { return offset }
-        }
-        return nil
     }
 
     @inlinable
