@@ -67,7 +67,7 @@ struct Case: Sendable {
                 })
             return { core.receive(requests) }
         },
-        Case(name: "set in a multi of ten", operations: depth, limit: 0.4) {
+        Case(name: "set in a multi of ten", operations: depth, limit: 0.45) {
             let core = LoadedCore(nodes: 10)
             let requests = LoadedCore.requests(depth / 10, .multi) { bytes, _ in
                 for number in 0..<10 {

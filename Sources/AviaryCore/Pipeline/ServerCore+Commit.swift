@@ -212,7 +212,7 @@ extension ServerCore {
             }
             sessionEnded(header.session, into: &effects)
         case .error
-        where result == .failed(ZooKeeperError.sessionMoved.rawValue)
+        where result == .one(.failed(ZooKeeperError.sessionMoved.rawValue))
             || caller.request == .createSession:
             // Its client is at another server, or never got a session: there is nothing to say.
             // Source: FinalRequestProcessor.processRequest, ZooKeeper 3.9.5.
@@ -290,14 +290,14 @@ extension ServerCore {
         to reply: inout ByteBuffer, _ slot: UInt32, at now: Now
     ) {
         switch result {
-        case .done:
+        case .one(.done):
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
-        case .failed(let code):
+        case .one(.failed(let code)):
             writeReply(
                 caller.xid, zxid, error: ZooKeeperError(rawValue: code) ?? .runtimeInconsistency,
                 to: &reply, slot, at: now, arrivedAt: caller.arrivedAt)
-        case .created(let stat):
+        case .one(.created(let stat)):
             let hasStat = caller.request != .create
             let path = record.path
             writeReply(
@@ -307,7 +307,7 @@ extension ServerCore {
                 fields.write(path)
                 if hasStat { stat.write(to: &fields) }
             }
-        case .changed(let stat):
+        case .one(.changed(let stat)):
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
                 byteCount: Stat.byteCount
@@ -333,19 +333,19 @@ extension ServerCore {
         }
     }
 
-    private static func byteCount(of result: TxnResult, _ type: OpCode, _ path: RawSpan) -> Int {
+    private static func byteCount(of result: OperationResult, _ type: OpCode, _ path: RawSpan) -> Int {
         switch result {
         case .failed: MultiHeader.byteCount + 4
         case .created:
             MultiHeader.byteCount + JuteFields.byteCount(of: path)
                 + (type == .create ? 0 : Stat.byteCount)
         case .changed: MultiHeader.byteCount + Stat.byteCount
-        case .done, .multi: MultiHeader.byteCount
+        case .done: MultiHeader.byteCount
         }
     }
 
     private static func write(
-        _ result: TxnResult, _ type: OpCode, _ path: RawSpan, to fields: inout JuteFields
+        _ result: OperationResult, _ type: OpCode, _ path: RawSpan, to fields: inout JuteFields
     ) {
         switch result {
         case .failed(let error):
@@ -359,7 +359,7 @@ extension ServerCore {
         case .changed(let stat):
             MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
             stat.write(to: &fields)
-        case .done, .multi:
+        case .done:
             MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
         }
     }

@@ -1,16 +1,21 @@
 package import AviaryWire
 
-/// What applying a transaction gave, for the reply to whoever asked.
-package enum TxnResult: Hashable, Sendable {
+/// What applying an operation gave, for the reply to whoever asked.
+package enum OperationResult: Hashable, Sendable {
     case done
     /// The stat right after the operation.
     case created(Stat)
     case changed(Stat)
-    case multi([TxnResult])
     /// A `ZooKeeperError`'s raw value, or 0 for the parts of a failed multi before the failing one.
     case failed(Int32)
 
-    static let noNode = TxnResult.failed(ZooKeeperError.noNode.rawValue)
+    static let noNode = OperationResult.failed(ZooKeeperError.noNode.rawValue)
+}
+
+/// What applying a transaction gave.
+package enum TxnResult: Hashable, Sendable {
+    case one(OperationResult)
+    case multi([OperationResult])
 }
 
 extension DataTree {
@@ -28,7 +33,12 @@ extension DataTree {
     mutating func apply(
         _ header: TxnHeader, _ txn: Txn, firing events: inout WatchEvents
     ) -> TxnResult {
-        let result = applyPart(header, header.type, txn, firing: &events)
+        let result =
+            if case .multi(let parts) = txn {
+                TxnResult.multi(applyParts(header, parts, firing: &events))
+            } else {
+                TxnResult.one(applyPart(header, header.type, txn, firing: &events))
+            }
         if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
         return result
     }
@@ -46,7 +56,8 @@ extension DataTree {
             if let parts {
                 TxnResult.multi(try applyParts(header, parts, reader, firing: &events))
             } else {
-                try applyRecord(header, header.type, from: &reader, firing: &events)
+                TxnResult.one(
+                    try applyRecord(header, header.type, from: &reader, firing: &events))
             }
         if header.zxid > lastProcessedZxid { lastProcessedZxid = header.zxid }
         return result
@@ -55,12 +66,12 @@ extension DataTree {
     private mutating func applyParts(
         _ header: TxnHeader, _ parts: TxnParts, _ reader: borrowing JuteReader,
         firing events: inout WatchEvents
-    ) throws(WireError) -> [TxnResult] {
+    ) throws(WireError) -> [OperationResult] {
         for part in parts.list {
             var inner = JuteReader(reader.span(part.record))
             try Self.readOver(part.type, &inner)
         }
-        var results: [TxnResult] = []
+        var results: [OperationResult] = []
         results.reserveCapacity(parts.list.count)
         for part in parts.list {
             var inner = JuteReader(reader.span(part.record))
@@ -89,7 +100,7 @@ extension DataTree {
     private mutating func applyRecord(
         _ header: TxnHeader, _ type: OpCode, from reader: inout JuteReader,
         firing events: inout WatchEvents
-    ) throws(WireError) -> TxnResult {
+    ) throws(WireError) -> OperationResult {
         switch type {
         case .create, .create2, .createContainer, .createTTL:
             let record = try CreateRecord(type, from: &reader)
@@ -106,7 +117,7 @@ extension DataTree {
 
     private mutating func applyPart(
         _ header: TxnHeader, _ type: OpCode, _ txn: Txn, firing events: inout WatchEvents
-    ) -> TxnResult {
+    ) -> OperationResult {
         switch txn {
         case .create(let create):
             return applyCreate(header, type, create.record, firing: &events)
@@ -119,16 +130,20 @@ extension DataTree {
             applySession(header, txn, firing: &events)
             return .done
         case .error(let code): return .failed(code)
-        case .multi(let parts):
-            let hasFailed = parts.contains { $0.type == .error }
-            return .multi(
-                parts.map { part in
-                    if hasFailed {
-                        if case .error(let code) = part.txn { return .failed(code) }
-                        return .failed(0)
-                    }
-                    return applyPart(header, part.type, part.txn, firing: &events)
-                })
+        case .multi: preconditionFailure("no multi is part of another")
+        }
+    }
+
+    private mutating func applyParts(
+        _ header: TxnHeader, _ parts: [Txn.Part], firing events: inout WatchEvents
+    ) -> [OperationResult] {
+        let hasFailed = parts.contains { $0.type == .error }
+        return parts.map { part in
+            if hasFailed {
+                if case .error(let code) = part.txn { return .failed(code) }
+                return .failed(0)
+            }
+            return applyPart(header, part.type, part.txn, firing: &events)
         }
     }
 
@@ -137,7 +152,7 @@ extension DataTree {
     private mutating func applyCreate(
         _ header: TxnHeader, _ type: OpCode, _ create: borrowing CreateRecord,
         firing events: inout WatchEvents
-    ) -> TxnResult {
+    ) -> OperationResult {
         let path = create.path
         guard let parentLength = path.parentLength,
             let parent = find(path.extracting(first: parentLength))
@@ -172,7 +187,7 @@ extension DataTree {
 
     private mutating func applyDelete(
         _ path: RawSpan, _ zxid: Zxid, firing events: inout WatchEvents
-    ) -> TxnResult {
+    ) -> OperationResult {
         guard let parentLength = path.parentLength,
             let parent = find(path.extracting(first: parentLength))
         else { return .noNode }
@@ -193,7 +208,7 @@ extension DataTree {
 
     private mutating func applySetData(
         _ header: TxnHeader, _ record: borrowing SetDataRecord, firing events: inout WatchEvents
-    ) -> TxnResult {
+    ) -> OperationResult {
         let path = record.path
         guard let id = find(path) else { return .noNode }
         let content = NodeDigest.content(path: id == .root ? RawSpan() : path, data: record.data)
@@ -209,7 +224,7 @@ extension DataTree {
 
     private mutating func applySetACL(
         _ path: Path, _ acl: [ACL], _ version: Int32
-    ) -> TxnResult {
+    ) -> OperationResult {
         guard let id = find(path) else { return .noNode }
         setACL(of: id, acl)
         updateStat(of: id) { $0.aversion = version }

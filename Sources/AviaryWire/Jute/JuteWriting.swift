@@ -64,7 +64,8 @@ let frameLengthByteCount = 4
 
     @inlinable var isFull: Bool { unsafe count == bytes.count }
 
-    @inlinable package mutating func write<Value: FixedWidthInteger>(_ value: Value) {
+    @inlinable @inline(__always)
+    package mutating func write<Value: FixedWidthInteger>(_ value: Value) {
         let end = count + MemoryLayout<Value>.size
         unsafe precondition(end <= bytes.count, "the record is no longer than it was said to be")
         unsafe bytes.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self)
