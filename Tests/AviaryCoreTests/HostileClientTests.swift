@@ -48,6 +48,29 @@ import Testing
         #expect(logged.txn.byteCount(type: logged.header.type) < 100_000)
     }
 
+    @Test func `a path that is not UTF-8 is no node's`() {
+        let client = CoreHarness().client()
+        let path: [UInt8] = [0x2f, 0x61, 0xff]
+        let created = client.ask(.create) { body in
+            body.writeJute(path)
+            body.writeText("")
+            ACL.writeList(ACL.openToAll, to: &body)
+            body.writeInteger(Int32(0))
+        }
+        #expect(created?.error == ZooKeeperError.badArguments.rawValue)
+        let set = client.ask(.setData) { body in
+            body.writeJute(path)
+            body.writeText("")
+            body.writeInteger(Int32(-1))
+        }
+        #expect(set?.error == ZooKeeperError.badArguments.rawValue)
+        let deleted = client.ask(.delete) { body in
+            body.writeJute(path)
+            body.writeInteger(Int32(-1))
+        }
+        #expect(deleted?.error == ZooKeeperError.noNode.rawValue)
+    }
+
     @Test func `an ACL of more entries than the limit is invalid`() {
         let client = CoreHarness({ $0.maximumACLEntries = 3 }).client()
         func create(_ path: String, entries: Int) -> Int32? {

@@ -28,6 +28,7 @@ struct WritesModelTests {
         #expect(harness.core.statistics.digestMismatches == 0)
         #expect(harness.core.tree.digest == harness.core.tree.recomputedDigest)
         #expect(harness.core.outstanding.isEmpty)
+        #expect(harness.core.outstanding.hasNoACL)
         for client in clients { #expect(!client.isClosed) }
     }
 
@@ -51,26 +52,34 @@ struct WritesModelTests {
         #expect(tree.lastProcessedZxid == harness.core.tree.lastProcessedZxid)
     }
 
+    /// What anyone may do; the last two keep the node's list from being changed again.
+    private static let lists = [
+        ACL.openToAll, [ACL(.all, "world", "anyone"), ACL(.read, "ip", "10.0.0.1")],
+        [ACL([.read, .write, .create, .delete], "world", "anyone")],
+        [ACL([.read, .create, .delete], "world", "anyone")],
+    ]
+
     private func send(to client: TestClient, _ random: inout SeededRandom) {
         let top = "/t\(random.below(4))"
         let path = random.below(2) == 0 ? top : top + "/n\(random.below(4))"
         let flags = Int32(random.below(4))
+        let acl = Self.lists[random.below(Self.lists.count)]
         switch random.below(7) {
-        case 0, 1: client.send(.create) { $0.writeCreate(path, "x", flags: flags) }
+        case 0, 1: client.send(.create) { $0.writeCreate(path, "x", acl: acl, flags: flags) }
         case 2: client.send(.delete) { $0.writeVersion(path) }
         case 3: client.send(.setData) { $0.writeSet(path, "longer") }
         case 4: client.send(.setData) { $0.writeSet("/", "root") }
         case 5:
             client.send(.setACL) { body in
                 body.writeText(path)
-                ACL.writeList(ACL.openToAll, to: &body)
+                ACL.writeList(acl, to: &body)
                 body.writeInteger(Int32(-1))
             }
         default:
             client.send(.multi) { body in
                 for number in 0..<3 {
                     MultiHeader(type: 1, done: false, error: -1).write(to: &body)
-                    body.writeCreate(path + "-m\(number)", "", flags: flags)
+                    body.writeCreate(path + "-m\(number)", "", acl: acl, flags: flags)
                 }
                 MultiHeader(type: 2, done: false, error: -1).write(to: &body)
                 body.writeVersion(path + "-m0")

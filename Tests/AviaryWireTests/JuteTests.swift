@@ -108,6 +108,32 @@ struct PathTests {
         #expect(!Path(Array(path.utf8)).isValid)
     }
 
+    @Test func `random paths are judged as the rules have it`() {
+        let slash = UInt8(ascii: "/")
+        let alphabet = [UInt8]("//../ab \u{7f}\u{1f}\0abcdefghijk".utf8)
+        var state: UInt64 = 1
+        func next(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        for _ in 0..<100_000 {
+            let bytes = [slash] + (0..<next(30)).map { _ in alphabet[next(alphabet.count)] }
+            let names = bytes.dropFirst().split(
+                separator: slash, omittingEmptySubsequences: false)
+            let areNames = names.allSatisfy { ![[], [0x2e], [0x2e, 0x2e]].contains(Array($0)) }
+            let isPrintable = bytes.allSatisfy { (0x20..<0x7f).contains($0) }
+            let path = Path(bytes)
+            let isJudgedWell =
+                path.isValid == (bytes.count == 1 || areNames && isPrintable)
+                && path.parentLength == bytes.lastIndex(of: slash)
+                && path.containsNull == bytes.contains(0)
+            if !isJudgedWell {
+                Issue.record("\(bytes)")
+                return
+            }
+        }
+    }
+
     /// Eight bytes are looked at at a time.
     @Test func `every character is judged alike wherever it stands`() {
         for length in 1...20 {

@@ -333,7 +333,9 @@ extension ServerCore {
         }
     }
 
-    private static func byteCount(of result: OperationResult, _ type: OpCode, _ path: RawSpan) -> Int {
+    private static func byteCount(
+        of result: OperationResult, _ type: OpCode, _ path: RawSpan
+    ) -> Int {
         switch result {
         case .failed: MultiHeader.byteCount + 4
         case .created:

@@ -81,41 +81,13 @@ extension ServerCore {
         _ body: borrowing WriteBody, for origin: Origin, at now: Now,
         into effects: inout StepEffects
     ) {
-        if body.isText {
-            submitText(body, for: origin, at: now, into: &effects)
-        } else {
-            submitRepaired(body, for: origin, at: now, into: &effects)
-        }
-        if !notices.isEmpty {
-            effects.notices += notices
-            notices.removeAll()
-        }
-    }
-
-    private mutating func submitRepaired(
-        _ body: borrowing WriteBody, for origin: Origin, at now: Now,
-        into effects: inout StepEffects
-    ) {
-        do throws(WireError) {
-            let repaired = try body.repaired()
-            let body = try WriteBody(body.code, JuteReader(repaired.readableBytesSpan))
-            submitText(body, for: origin, at: now, into: &effects)
-        } catch {
-            proposeError(.marshallingError, body.code, for: origin, at: now, into: &effects)
-        }
-    }
-
-    private mutating func submitText(
-        _ body: borrowing WriteBody, for origin: Origin, at now: Now,
-        into effects: inout StepEffects
-    ) {
         let code = body.code
         let asker = Asker(
             session: origin.session, identities: origin.identities, zxid: lastProposed.next,
             time: now.wallMilliseconds)
         let header = TxnHeader(
-            session: asker.session, cxid: origin.xid, zxid: asker.zxid, time: asker.time, type: code
-        )
+            session: asker.session, cxid: origin.xid, zxid: asker.zxid, time: asker.time,
+            type: code)
         var entry = LogEntryWriter(header, bodyByteCount: body.reader.remaining)
         var create2s: [Int] = []
         do throws(ZooKeeperError) {
@@ -125,13 +97,16 @@ extension ServerCore {
                 var reader = body.reader
                 try prepare(code, &reader, for: asker, into: &entry)
             }
+            propose(
+                entry.finish(TxnDigest(treeDigest: outstanding.digest)), as: code, create2s,
+                xid: origin.xid, for: origin.connection, at: now, into: &effects)
         } catch {
             proposeError(error, code, for: origin, at: now, into: &effects)
-            return
         }
-        propose(
-            entry.finish(TxnDigest(treeDigest: outstanding.digest)), as: code, create2s,
-            xid: origin.xid, for: origin.connection, at: now, into: &effects)
+        if !notices.isEmpty {
+            effects.notices += notices
+            notices.removeAll()
+        }
     }
 
     /// Checks an operation against what is outstanding, notes what it will change, and writes its

@@ -93,6 +93,7 @@ extension DataTree {
         case .create, .create2, .createContainer, .createTTL:
             _ = try CreateRecord(type, from: &reader)
         case .setData: _ = try SetDataRecord(from: &reader)
+        case .check: _ = try VersionRecord(from: &reader)
         default: _ = try Txn(type: type, from: &reader)
         }
     }
@@ -110,6 +111,9 @@ extension DataTree {
         case .delete, .deleteContainer:
             guard let range = try reader.readRange() else { throw .unexpectedNull }
             return applyDelete(reader.span(range), header.zxid, firing: &events)
+        case .check:
+            _ = try VersionRecord(from: &reader)
+            return .done
         default:
             return applyPart(header, type, try Txn(type: type, from: &reader), firing: &events)
         }

@@ -1,5 +1,3 @@
-package import NIOCore
-
 /// The body of a create, create2, createContainer or createTTL, where it stands in its frame.
 package struct CreateBody: ~Escapable {
     package let path: RawSpan
@@ -54,52 +52,48 @@ package struct MultiBody: ~Escapable {
 }
 
 /// The body of a write, which was read over and has nothing wrong with it.
+///
+/// A path that is not UTF-8 stays as it is: with U+FFFD in its place, as Java's decoder has it, it would
+/// be no path that a node can have, and so it is none as well.
 package struct WriteBody: ~Escapable {
     package let code: OpCode
     package let reader: JuteReader
     /// How many operations a multi has.
     package let operationCount: Int
-    /// Whether all paths are UTF-8. Others are to be repaired.
-    package let isText: Bool
 
     @_lifetime(copy reader)
     package init(_ code: OpCode, _ reader: consuming JuteReader) throws(WireError) {
         var probe = copy reader
-        var isText = true
         var count = 0
-        if code == .multi {
+        switch code {
+        case .multi:
             var multi = MultiBody(probe)
             while let operation = try multi.next() {
                 count += 1
-                if try !Self.readOver(operation, &multi.reader) { isText = false }
+                try Self.readOver(operation, &multi.reader)
             }
-        } else if code == .reconfig {
-            _ = try ReconfigRequest(from: &probe)
-        } else if code == .setACL {
-            isText = try SetACLRecord(from: &probe).path.isText
-        } else {
-            isText = try Self.readOver(code, &probe, inMulti: false)
+        case .create, .create2, .createContainer, .createTTL:
+            _ = try CreateBody(code, from: &probe)
+        case .delete: _ = try VersionRecord(from: &probe)
+        case .setData: _ = try SetDataRecord(from: &probe)
+        case .setACL: _ = try SetACLRecord(from: &probe)
+        case .reconfig: _ = try ReconfigRequest(from: &probe)
+        default: throw .unknownType(code.rawValue)
         }
         self.code = code
         self.reader = reader
-        self.operationCount = count
-        self.isText = isText
+        operationCount = count
     }
 
-    /// What may stand by itself and in a multi.
-    ///
-    /// - Returns: whether the path is UTF-8.
+    /// An operation of a multi.
     private static func readOver(
-        _ code: OpCode, _ reader: inout JuteReader, inMulti: Bool = true
-    ) throws(WireError) -> Bool {
+        _ code: OpCode, _ reader: inout JuteReader
+    ) throws(WireError) {
         switch code {
         case .create, .create2, .createContainer, .createTTL:
-            let body = try CreateBody(code, from: &reader)
-            if inMulti { try check(body.flags, code) }
-            return body.path.isText
-        case .delete: return try VersionRecord(from: &reader).path.isText
-        case .check where inMulti: return try VersionRecord(from: &reader).path.isText
-        case .setData: return try SetDataRecord(from: &reader).path.isText
+            try check(CreateBody(code, from: &reader).flags, code)
+        case .delete, .check: _ = try VersionRecord(from: &reader)
+        case .setData: _ = try SetDataRecord(from: &reader)
         default: throw .unknownType(code.rawValue)
         }
     }
@@ -109,22 +103,5 @@ package struct WriteBody: ~Escapable {
         guard let mode = CreateMode(rawValue: flags), !mode.isTTL || code == .createTTL else {
             throw .unknownType(flags)
         }
-    }
-
-    /// The same with each malformed part of its paths replaced by U+FFFD, as Java's decoder does.
-    package func repaired() throws(WireError) -> ByteBuffer {
-        var reader = self.reader
-        var buffer = ByteBuffer()
-        switch code {
-        case .create, .create2, .createContainer:
-            try CreateRequest(from: &reader).write(to: &buffer)
-        case .createTTL: try CreateRequest(withTTLFrom: &reader).write(to: &buffer)
-        case .delete: try VersionRequest(from: &reader).write(to: &buffer)
-        case .setData: try SetDataRequest(from: &reader).write(to: &buffer)
-        case .setACL: try SetACLRequest(from: &reader).write(to: &buffer)
-        case .multi: try MultiRequest(from: &reader).write(to: &buffer)
-        default: throw .unknownType(code.rawValue)
-        }
-        return buffer
     }
 }

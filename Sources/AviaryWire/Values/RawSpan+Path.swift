@@ -48,12 +48,6 @@ extension RawSpan {
         }
     }
 
-    /// Whether nothing in it is malformed UTF-8.
-    package var isText: Bool {
-        hasOnlyPrintableASCII
-            || String(validating: [UInt8](copying: self), as: UTF8.self) != nil
-    }
-
     /// Whether this is a valid path of printable ASCII without a name that begins with a dot.
     private var isPlainPath: Bool {
         let slash = UInt8(ascii: "/")
