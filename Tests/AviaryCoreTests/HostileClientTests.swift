@@ -71,6 +71,30 @@ import Testing
         #expect(deleted?.error == ZooKeeperError.noNode.rawValue)
     }
 
+    @Test func `a multi of very many creates is answered in the forms that were asked for`()
+        throws
+    {
+        let client = CoreHarness().client()
+        let count = 10_000
+        func code(_ number: Int) -> OpCode { number % 3 == 0 ? .create : .create2 }
+        let body = multi(count) { body, number in
+            MultiHeader(type: code(number).rawValue, done: false, error: -1).write(to: &body)
+            body.writeCreate("/n\(number)")
+        }
+        let reply = try #require(client.ask(.multi) { $0.writeImmutableBuffer(body) })
+        var reader = JuteReader(reply.body.raw)
+        for number in 0..<count {
+            let header = try MultiHeader(from: &reader)
+            let path = try reader.readString()
+            if header.type == OpCode.create2.rawValue { try reader.skip(Stat.byteCount) }
+            if header.type != code(number).rawValue || path?.description != "/n\(number)" {
+                Issue.record("\(number): \(header)")
+                return
+            }
+        }
+        #expect(try MultiHeader(from: &reader) == .end)
+    }
+
     @Test func `an ACL of more entries than the limit is invalid`() {
         let client = CoreHarness({ $0.maximumACLEntries = 3 }).client()
         func create(_ path: String, entries: Int) -> Int32? {

@@ -94,13 +94,13 @@ extension ServerCore {
     /// - Returns: which operations are a create2, as their records do not tell.
     mutating func prepareMulti(
         _ request: borrowing WriteBody, for asker: Asker, into entry: inout LogEntryWriter
-    ) -> [Int] {
+    ) -> Set<Int> {
         outstanding.begin()
         var operations = MultiBody(request.reader)
-        var create2s: [Int] = []
+        var create2s: Set<Int> = []
         for index in 0..<request.operationCount {
             let code = operations.nextOfRead()
-            if code == .create2 { create2s.append(index) }
+            if code == .create2 { create2s.insert(index) }
             do throws(ZooKeeperError) {
                 try prepare(code, &operations.reader, for: asker, into: &entry)
                 if entry.byteCount > settings.maximumTransactionBytes {

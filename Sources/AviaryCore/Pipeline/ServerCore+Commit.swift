@@ -27,7 +27,7 @@ extension ServerCore {
     }
 
     private mutating func apply(
-        _ bytes: RawSpan, _ create2s: [Int], for asked: InFlight.Caller, at now: Now,
+        _ bytes: RawSpan, _ create2s: Set<Int>, for asked: InFlight.Caller, at now: Now,
         into effects: inout StepEffects
     ) throws(WireError) {
         var reader = JuteReader(bytes)
@@ -58,10 +58,10 @@ extension ServerCore {
         /// Of a multi.
         var parts: TxnParts?
         /// Which of the parts are one.
-        let create2s: [Int]
+        let create2s: Set<Int>
 
         @_lifetime(copy reader)
-        init(_ reader: JuteReader, _ create2s: [Int]) {
+        init(_ reader: JuteReader, _ create2s: Set<Int>) {
             self.reader = reader
             self.create2s = create2s
         }
