@@ -56,8 +56,9 @@ extension ServerCore {
         node.dataLength = length
         node.content = NodeDigest.content(path: path, data: request.data)
         outstanding.set(path, hash: hash, to: node, before: before, zxid: asker.zxid)
-        entry.write(
-            SetDataRecord(path: request.path, data: request.data, version: node.stat.version))
+        let record = SetDataRecord(
+            path: request.path, data: request.data, version: node.stat.version)
+        entry.write(.setData, byteCount: record.byteCount) { record.write(to: &$0) }
     }
 
     mutating func prepareSetACL(
@@ -66,12 +67,12 @@ extension ServerCore {
         guard request.path.isValidPath else { throw .badArguments }
         let path = request.path.withoutRootSlash
         let acl = try access.stored(request.acl, for: asker.identities)
-        guard let before = state(of: path) else { throw .noNode }
+        let hash = tree.hasher.hash(path)
+        guard let before = state(of: path, hash: hash) else { throw .noNode }
         try checkAccess(to: before, .admin, for: asker)
         try checkVersion(request.version, against: before.stat.aversion)
         var node = before
         node.stat.aversion &+= 1
-        let hash = tree.hasher.hash(path)
         outstanding.set(path, hash: hash, to: node, acl, before: before, zxid: asker.zxid)
         let record = SetACLRecord(path: request.path, acl: acl, version: node.stat.aversion)
         entry.write(.setACL, byteCount: record.byteCount) { record.write(to: &$0) }

@@ -109,8 +109,8 @@ extension DataTree {
         case .setData:
             return applySetData(header, try SetDataRecord(from: &reader), firing: &events)
         case .delete, .deleteContainer:
-            guard let range = try reader.readRange() else { throw .unexpectedNull }
-            return applyDelete(reader.span(range), header.zxid, firing: &events)
+            let path = try reader.readPresentRange()
+            return applyDelete(reader.span(path), header.zxid, firing: &events)
         case .check:
             _ = try VersionRecord(from: &reader)
             return .done

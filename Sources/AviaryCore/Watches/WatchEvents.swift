@@ -16,18 +16,21 @@ struct WatchEvents: Sendable {
     private(set) var list: [Event] = []
     private var paths: [UInt8] = []
 
-    mutating func add(_ type: WatchEventType, at path: RawSpan, acl: [ACL]) {
+    mutating func add(
+        _ type: WatchEventType, at path: RawSpan, acl: @autoclosure () -> [ACL]
+    ) {
         if !areWanted { return }
         let start = paths.count
         paths.append(path)
-        list.append(Event(type: type, path: start..<paths.count, acl: acl))
+        list.append(Event(type: type, path: start..<paths.count, acl: acl()))
     }
 
     /// - Parameter parentLength: as `RawSpan.parentLength` has it.
     mutating func add(
-        _ type: WatchEventType, atParentOf path: RawSpan, parentLength: Int, acl: [ACL]
+        _ type: WatchEventType, atParentOf path: RawSpan, parentLength: Int,
+        acl: @autoclosure () -> [ACL]
     ) {
-        add(type, at: path.extracting(first: max(parentLength, 1)), acl: acl)
+        add(type, at: path.extracting(first: max(parentLength, 1)), acl: acl())
     }
 
     @_lifetime(borrow self)

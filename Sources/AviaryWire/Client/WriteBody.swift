@@ -10,14 +10,13 @@ package struct CreateBody: ~Escapable {
 
     @_lifetime(copy reader)
     package init(_ code: OpCode, from reader: inout JuteReader) throws(WireError) {
-        let path = try reader.readRange()
-        guard let path else { throw .unexpectedNull }
+        let path = try reader.readPresentRange()
         let data = try reader.readRange()
         let acl = try ACL.readList(from: &reader)
         let flags = try reader.readInt()
         let ttl = code == .createTTL ? try reader.readLong() : nil
         self.path = reader.span(path)
-        if let data { self.data = reader.span(data) } else { self.data = nil }
+        self.data = reader.span(data)
         self.acl = acl
         self.flags = flags
         self.ttlMilliseconds = ttl

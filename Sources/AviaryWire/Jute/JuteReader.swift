@@ -53,6 +53,13 @@
         return start..<position
     }
 
+    /// The same where null is not allowed.
+    @inlinable @inline(__always)
+    package mutating func readPresentRange() throws(WireError) -> Range<Int> {
+        guard let range = try readRange() else { throw .unexpectedNull }
+        return range
+    }
+
     /// The bytes of a buffer or string, nil for null.
     package mutating func readBuffer() throws(WireError) -> [UInt8]? {
         guard let range = try readRange() else { return nil }
@@ -92,6 +99,12 @@
     @_lifetime(copy self)
     @inlinable package func span(_ range: Range<Int>) -> RawSpan {
         bytes.extracting(range)
+    }
+
+    /// Nil for nil.
+    @_lifetime(copy self)
+    @inlinable package func span(_ range: Range<Int>?) -> RawSpan? {
+        if let range { span(range) } else { nil }
     }
 
     private func array(_ range: Range<Int>) -> [UInt8] {

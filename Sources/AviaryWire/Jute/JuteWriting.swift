@@ -105,7 +105,7 @@ let frameLengthByteCount = 4
     }
 
     package mutating func write(_ source: [UInt8]?) {
-        if let source { write(source.raw) } else { write(Int32(-1)) }
+        write(source?.raw)
     }
 }
 

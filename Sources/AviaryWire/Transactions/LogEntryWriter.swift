@@ -47,10 +47,6 @@ package struct LogEntryWriter: ~Copyable {
         }
     }
 
-    package mutating func write(_ record: borrowing SetDataRecord) {
-        write(.setData, byteCount: record.byteCount) { record.write(to: &$0) }
-    }
-
     /// A part that failed.
     package mutating func writeError(_ code: Int32) {
         write(.error, byteCount: 4) { $0.write(code) }

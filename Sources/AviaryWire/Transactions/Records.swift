@@ -15,12 +15,11 @@ package struct SetDataRecord: ~Escapable {
 
     @_lifetime(copy reader)
     package init(from reader: inout JuteReader) throws(WireError) {
-        let path = try reader.readRange()
-        guard let path else { throw .unexpectedNull }
+        let path = try reader.readPresentRange()
         let data = try reader.readRange()
         let version = try reader.readInt()
         self.path = reader.span(path)
-        if let data { self.data = reader.span(data) } else { self.data = nil }
+        self.data = reader.span(data)
         self.version = version
     }
 
@@ -47,8 +46,7 @@ package struct VersionRecord: ~Escapable {
 
     @_lifetime(copy reader)
     package init(from reader: inout JuteReader) throws(WireError) {
-        let path = try reader.readRange()
-        guard let path else { throw .unexpectedNull }
+        let path = try reader.readPresentRange()
         let version = try reader.readInt()
         self.path = reader.span(path)
         self.version = version
@@ -77,8 +75,7 @@ package struct SetACLRecord: ~Escapable {
 
     @_lifetime(copy reader)
     package init(from reader: inout JuteReader) throws(WireError) {
-        let path = try reader.readRange()
-        guard let path else { throw .unexpectedNull }
+        let path = try reader.readPresentRange()
         let acl = try ACL.readList(from: &reader)
         let version = try reader.readInt()
         self.path = reader.span(path)
@@ -121,8 +118,7 @@ package struct CreateRecord: ~Escapable {
 
     @_lifetime(copy reader)
     package init(_ type: OpCode, from reader: inout JuteReader) throws(WireError) {
-        let path = try reader.readRange()
-        guard let path else { throw .unexpectedNull }
+        let path = try reader.readPresentRange()
         let data = try reader.readRange()
         let acl = try ACL.readList(from: &reader) ?? []
         let hasFlag = Self.hasFlag(type)
@@ -135,7 +131,7 @@ package struct CreateRecord: ~Escapable {
         }
         let ttl = type == .createTTL ? try reader.readLong() : 0
         self.path = reader.span(path)
-        if let data { self.data = reader.span(data) } else { self.data = nil }
+        self.data = reader.span(data)
         self.acl = acl
         self.isEphemeral = isEphemeral
         self.parentCVersion = parentCVersion

@@ -21,8 +21,7 @@ package struct TxnParts: Sendable {
                 throw .unknownType(type)
             }
             if code == .error { haveFailed = true }
-            guard let record = try reader.readRange() else { throw .unexpectedNull }
-            list.append(Part(type: code, record: record))
+            list.append(Part(type: code, record: try reader.readPresentRange()))
         }
     }
 }
