@@ -103,23 +103,22 @@ extension Simulator {
     }
 
     func readFromLearner(_ wire: Wire, _ server: LiveServer) {
-        while wire.isAnnounced, !wire[.acceptor].isGone, violation == nil,
-            let packet = nextPacket(wire, .acceptor)
-        {
-            do throws(WireError) {
-                let message = try LearnerMessage(packet)
-                note(
-                    "\(Knobs.id(of: wire[.initiator].node)) -> "
-                        + "\(members[server.member].id) \(message.words)")
-                heard(message, on: wire, at: server)
-                step(server) { core, now, effects in
-                    core.step(
-                        .quorum(.receivedFromLearner(message, wire.leaderLink)), at: now,
-                        into: &effects)
-                }
-            } catch {
-                fail(.codec, "a learner's packet cannot be read: \(error)")
-            }
+        guard wire.isAnnounced, !wire[.acceptor].isGone, violation == nil else { return }
+        var messages: [LearnerMessage] = []
+        takePackets(wire, .acceptor) { packets throws(WireError) in
+            try packets.takeMessages(packetDecoder, into: &messages)
+        }
+        if messages.isEmpty { return }
+        for message in messages {
+            note(
+                "\(Knobs.id(of: wire[.initiator].node)) -> "
+                    + "\(members[server.member].id) \(message.words)")
+            heard(message, on: wire, at: server)
+        }
+        step(server) { core, now, effects in
+            core.step(
+                .quorum(.receivedFromLearner(messages, wire.leaderLink)), at: now,
+                into: &effects)
         }
     }
 
@@ -188,39 +187,34 @@ extension Simulator {
     }
 
     func readFromLeader(_ wire: Wire, _ link: LinkID, _ server: LiveServer) {
-        var run = CommitRun()
-        func deliver(_ message: LeaderMessage) {
-            if !wire[.initiator].isGone { self.deliver(message, wire, link, server) }
-        }
-        defer { run.end(deliver) }
         while !wire[.initiator].isGone, violation == nil {
             if let snapshot = wire.snapshot {
                 guard takeTree(snapshot, wire, link, server) else { return }
-                continue
             }
-            guard let packet = nextPacket(wire, .initiator) else { return }
-            do throws(WireError) {
-                for message in sabotaged(try LeaderMessage(packet), on: wire) {
-                    run.pass(message, deliver)
-                }
-            } catch {
-                fail(.codec, "a leader's packet cannot be read: \(error)")
+            var messages: [LeaderMessage] = []
+            takePackets(wire, .initiator) { packets throws(WireError) in
+                try packets.takeMessages(packetDecoder, into: &messages)
             }
+            deliver(messages.flatMap { sabotaged($0, on: wire) }, wire, link, server)
+            if wire.snapshot == nil { return }
         }
     }
 
     private func deliver(
-        _ message: LeaderMessage, _ wire: Wire, _ link: LinkID, _ server: LiveServer
+        _ messages: [LeaderMessage], _ wire: Wire, _ link: LinkID, _ server: LiveServer
     ) {
-        note(
-            "\(Knobs.id(of: wire[.acceptor].node)) -> "
-                + "\(members[server.member].id) \(message.words)")
-        count(message, to: server)
-        if case .snap(let zxid) = message {
+        if messages.isEmpty { return }
+        for message in messages {
+            note(
+                "\(Knobs.id(of: wire[.acceptor].node)) -> "
+                    + "\(members[server.member].id) \(message.words)")
+            count(message, to: server)
+        }
+        if case .snap(let zxid) = messages.last {
             wire.snapshot = (zxid, TreeReader(hashSeed: random.next()))
         }
         step(server) { core, now, effects in
-            core.step(.quorum(.receivedFromLeader(message, link)), at: now, into: &effects)
+            core.step(.quorum(.receivedFromLeader(messages, link)), at: now, into: &effects)
         }
     }
 
@@ -259,20 +253,23 @@ extension Simulator {
 
     // MARK: Both
 
-    private func nextPacket(_ wire: Wire, _ side: Wire.Side) -> QuorumPacket? {
+    private func takePackets(
+        _ wire: Wire, _ side: Wire.Side,
+        _ take: (inout PacketBuffer) throws(WireError) -> Void
+    ) {
+        var packets = PacketBuffer()
+        packets.bytes = wire[side].input
         do throws(WireError) {
-            let next = try QuorumPacketDecoder(
-                maximumLength: knobs.maximumTransactionBytes
-            ).nextPacket(
-                in: wire[side].input.readableBytesSpan, from: 0)
-            guard let next else { return nil }
-            wire[side].input.moveReaderIndex(forwardBy: next.end)
-            if wire[side].input.readableBytes == 0 { wire[side].input.clear() }
-            return next.packet
+            try take(&packets)
         } catch {
-            fail(.codec, "what came over a link is no packet: \(error)")
-            return nil
+            fail(.codec, "what came over a link cannot be read: \(error)")
         }
+        packets.tidy()
+        wire[side].input = packets.bytes
+    }
+
+    private var packetDecoder: QuorumPacketDecoder {
+        QuorumPacketDecoder(maximumLength: knobs.maximumTransactionBytes)
     }
 
     /// The links of a server that is no more.

@@ -2,7 +2,18 @@ import AviaryWire
 
 /// Source: ZAB paper, phase 1; Leader.getEpochToPropose and waitForEpochAck, ZooKeeper 3.9.5.
 extension Leader {
+    /// What one read of the link has brought. After a message that ends the link the rest is of no
+    /// interest.
     mutating func receive(
+        _ messages: [LearnerMessage], from link: LinkID, at now: Instant,
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        for message in messages where resignation == nil {
+            receive(message, from: link, at: now, &durable, into: &effects)
+        }
+    }
+
+    private mutating func receive(
         _ message: LearnerMessage, from link: LinkID, at now: Instant,
         _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
     ) {

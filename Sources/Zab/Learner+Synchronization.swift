@@ -4,7 +4,19 @@ import DequeModule
 /// Source: Learner.registerWithLeader and syncWithLeader, ZooKeeper 3.9.5. Unlike there, what is
 /// proposed goes to the log at once, and to the tree only when this server may serve.
 extension Learner {
+    /// What one read of the link has brought. After a message that ends the link the rest is of no
+    /// interest.
     mutating func receive(
+        _ messages: [LeaderMessage], over link: LinkID, at now: Instant,
+        _ durable: inout DurableState, into effects: inout [QuorumPeer.Effect]
+    ) {
+        for message in messages {
+            guard link == self.link, resignation == nil else { return }
+            receive(message, at: now, &durable, into: &effects)
+        }
+    }
+
+    private mutating func receive(
         _ message: LeaderMessage, at now: Instant, _ durable: inout DurableState,
         into effects: inout [QuorumPeer.Effect]
     ) {

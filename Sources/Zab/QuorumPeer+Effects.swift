@@ -73,7 +73,8 @@ extension QuorumPeer {
         case learnerLost(LinkID)
         /// It has taken a part of the tree that it is sent.
         case learnerProgressed(LinkID)
-        case receivedFromLearner(LearnerMessage, LinkID)
+        /// In order.
+        case receivedFromLearner([LearnerMessage], LinkID)
         /// What `readLog` asked for: from the last entry at or before the one zxid, through the
         /// other. Nil if the log does not reach back so far, or is too long to be worth it.
         case logRead([Proposal]?, LinkID)
@@ -83,7 +84,8 @@ extension QuorumPeer {
         case leaderLost(LinkID)
         /// A part of its tree has come.
         case leaderProgressed(LinkID)
-        case receivedFromLeader(LeaderMessage, LinkID)
+        /// In order.
+        case receivedFromLeader([LeaderMessage], LinkID)
         /// The stream after `snap` has come whole, signature and all. Its zxid is that of `snap`.
         case snapshotReceived(Zxid, LinkID)
 

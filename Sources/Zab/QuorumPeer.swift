@@ -246,8 +246,8 @@ extension Leader {
         case .learnerConnected(let link): connected(link, at: now)
         case .learnerLost(let link): lost(link)
         case .learnerProgressed(let link): progressed(link, at: now)
-        case .receivedFromLearner(let message, let link):
-            receive(message, from: link, at: now, &durable, into: &effects)
+        case .receivedFromLearner(let messages, let link):
+            receive(messages, from: link, at: now, &durable, into: &effects)
         case .logRead(let log, let link):
             logRead(log, for: link, at: now, durable, into: &effects)
         case .answerSync(let link): sync(for: link, into: &effects)
@@ -279,8 +279,8 @@ extension Learner {
             if link == self.link { lost(at: now) }
         case .leaderProgressed(let link):
             if link == self.link { heard(at: now) }
-        case .receivedFromLeader(let message, let link):
-            if link == self.link { receive(message, at: now, &durable, into: &effects) }
+        case .receivedFromLeader(let messages, let link):
+            receive(messages, over: link, at: now, &durable, into: &effects)
         case .forward(let message): if isActive { send(message, into: &effects) }
         case .learnerConnected(let link): effects.append(.disconnectLearner(link))
         case .deadlinePassed: deadlinePassed(at: now, into: &effects)

@@ -66,12 +66,12 @@ extension CoreHarness {
     }
 
     func fromLearner(_ message: LearnerMessage, over link: LinkID = followerLink) {
-        step(.quorum(.receivedFromLearner(message, link)))
+        step(.quorum(.receivedFromLearner([message], link)))
         if persistsAtOnce { persist() }
     }
 
     func fromLeader(_ message: LeaderMessage) {
-        step(.quorum(.receivedFromLeader(message, Self.leaderLink)))
+        step(.quorum(.receivedFromLeader([message], Self.leaderLink)))
         if persistsAtOnce { persist() }
     }
 

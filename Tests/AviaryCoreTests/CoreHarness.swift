@@ -68,7 +68,7 @@ final class CoreHarness {
             unpersisted.removeAll()
             step(.persisted(last))
             if let follower {
-                step(.quorum(.receivedFromLearner(.ack(last), follower)))
+                step(.quorum(.receivedFromLearner([.ack(last)], follower)))
             }
         }
     }

@@ -56,7 +56,7 @@ struct FollowerPitfallTests {
         for message in [
             .leaderInfo(zxid(2, 0), protocolVersion: LearnerInfo.currentProtocol),
             .snap(zxid(2, 5)),
-        ] as [LeaderMessage] { harness.step(.quorum(.receivedFromLeader(message, link))) }
+        ] as [LeaderMessage] { harness.step(.quorum(.receivedFromLeader([message], link))) }
         harness.core.receive(
             tree: tree("/new", zxid(2, 5)), of: zxid(2, 5), over: link, at: harness.now,
             into: &harness.effects)

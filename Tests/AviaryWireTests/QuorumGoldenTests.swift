@@ -13,18 +13,28 @@ struct QuorumGoldenTests {
     @Test func `every packet is read and written as it came`() throws {
         var kinds: Set<QuorumPacket.Kind> = []
         for message in QuorumRecording.messages where message.isPacket {
-            let decoded = try #require(
-                try QuorumPacketDecoder().nextPacket(in: message.bytes.raw, from: 0))
-            #expect(decoded.end == message.bytes.count)
-            #expect(bytes(of: decoded.packet) == message.bytes)
-            let kind = try #require(decoded.packet.kind)
+            var rest = ByteBuffer(bytes: message.bytes)
+            var memo = IdentityMemo()
+            let packet = try #require(
+                try QuorumPacketDecoder().takePacket(from: &rest, &memo))
+            #expect(rest.readableBytes == 0)
+            #expect(bytes(of: packet) == message.bytes)
+            let kind = try #require(packet.kind)
             #expect(Self.name(kind) == message.type)
             kinds.insert(kind)
             var again = ByteBuffer()
+            var arrived = PacketBuffer()
+            arrived.append(ByteBuffer(bytes: message.bytes))
             if message.isFromLeader {
-                try LeaderMessage(decoded.packet).write(to: &again)
+                var said: [LeaderMessage] = []
+                try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
+                #expect(said == [try LeaderMessage(packet)])
+                for said in said { said.write(to: &again) }
             } else {
-                try LearnerMessage(decoded.packet).write(to: &again)
+                var said: [LearnerMessage] = []
+                try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
+                #expect(said == [try LearnerMessage(packet)])
+                for said in said { said.write(to: &again) }
             }
             #expect(Array(again.readableBytesView) == message.bytes, "\(message.type)")
         }
@@ -35,7 +45,7 @@ struct QuorumGoldenTests {
         for message in QuorumRecording.messages where message.isPacket {
             for length in 0..<message.bytes.count {
                 let part = Array(message.bytes.prefix(length))
-                #expect(try QuorumPacketDecoder().nextPacket(in: part.raw, from: 0) == nil)
+                #expect(try firstPacket(in: part) == nil)
             }
         }
     }
@@ -69,9 +79,7 @@ struct QuorumGoldenTests {
 
     @Test func `the fields are what an independent decoder found`() throws {
         for message in QuorumRecording.messages where message.isPacket {
-            let packet = try #require(
-                try QuorumPacketDecoder().nextPacket(in: message.bytes.raw, from: 0)
-            ).packet
+            let packet = try #require(try firstPacket(in: message.bytes))
             #expect("0x" + packet.zxid.hexadecimal == message.fields["zxid"] as? String)
             guard !message.isFromLeader else { continue }
             switch try LearnerMessage(packet) {
@@ -100,9 +108,7 @@ struct QuorumGoldenTests {
     @Test func `every proposal holds a transaction that is written as it came`() throws {
         var count = 0
         for message in QuorumRecording.messages where message.isPacket && message.isFromLeader {
-            let packet = try #require(
-                try QuorumPacketDecoder().nextPacket(in: message.bytes.raw, from: 0)
-            ).packet
+            let packet = try #require(try firstPacket(in: message.bytes))
             let entry: ByteBuffer
             switch try LeaderMessage(packet) {
             case .proposal(_, let data), .inform(_, let data), .informAndActivate(_, _, let data):
@@ -125,20 +131,16 @@ struct QuorumGoldenTests {
         let messages = QuorumRecording.all[0].messages.filter { $0.isPacket && $0.isFromLeader }
         let stream = messages.flatMap(\.bytes)
         for size in [1, 7, 100, stream.count] {
-            var pending: [UInt8] = []
+            var pending = ByteBuffer()
+            var memo = IdentityMemo()
             var found: [[UInt8]] = []
             for start in stride(from: 0, to: stream.count, by: size) {
-                pending += stream[start..<min(start + size, stream.count)]
-                var offset = 0
-                while let next = try QuorumPacketDecoder().nextPacket(
-                    in: pending.raw, from: offset)
-                {
-                    found.append(bytes(of: next.packet))
-                    offset = next.end
+                pending.writeBytes(stream[start..<min(start + size, stream.count)])
+                while let packet = try QuorumPacketDecoder().takePacket(from: &pending, &memo) {
+                    found.append(bytes(of: packet))
                 }
-                pending.removeFirst(offset)
             }
-            #expect(pending.isEmpty)
+            #expect(pending.readableBytes == 0)
             #expect(found == messages.map(\.bytes))
         }
     }

@@ -16,14 +16,14 @@ struct QuorumWireTests {
     func `a packet's length is judged before its bytes are there`(length: Int32) {
         let bytes = packet(dataLength: length)
         #expect(throws: WireError.lengthOutOfBounds(length)) {
-            try QuorumPacketDecoder(maximumLength: 100).nextPacket(in: bytes.raw, from: 0)
+            try firstPacket(in: bytes, maximumLength: 100)
         }
     }
 
     @Test func `a packet names no more identities than a client can have`() {
         let bytes = packet(dataLength: -1, then: [1_000_000])
         #expect(throws: WireError.lengthOutOfBounds(1_000_000)) {
-            try QuorumPacketDecoder().nextPacket(in: bytes.raw, from: 0)
+            try firstPacket(in: bytes)
         }
     }
 
@@ -31,7 +31,7 @@ struct QuorumWireTests {
         let identity: [Int32] = [60] + [Int32](repeating: 0, count: 15)
         let bytes = packet(dataLength: -1, then: [2] + identity + identity)
         #expect(throws: WireError.lengthOutOfBounds(128)) {
-            try QuorumPacketDecoder(maximumLength: 100).nextPacket(in: bytes.raw, from: 0)
+            try firstPacket(in: bytes, maximumLength: 100)
         }
     }
 
@@ -162,4 +162,13 @@ struct QuorumWireTests {
         let bare = Array(ByteBuffer(integer: Int64(9)).readableBytesView)
         #expect(try InitialMessage.first(in: bare.raw)?.message.server == ServerID(9))
     }
+}
+
+/// The first packet in what came over a link; nil if it is not all there.
+func firstPacket(
+    in bytes: [UInt8], maximumLength: Int = QuorumPacketDecoder.defaultMaximumLength
+) throws -> QuorumPacket? {
+    var buffer = ByteBuffer(bytes: bytes)
+    var memo = IdentityMemo()
+    return try QuorumPacketDecoder(maximumLength: maximumLength).takePacket(from: &buffer, &memo)
 }

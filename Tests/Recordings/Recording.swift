@@ -77,10 +77,18 @@ package struct Recording {
             return .vote(try Notification(from: &reader))
         }
         if type == "SNAPSHOT_STREAM" { return .tree }
-        guard let packet = try QuorumPacketDecoder().nextPacket(in: bytes.raw, from: 0)?.packet
-        else { throw CocoaError(.fileReadCorruptFile) }
-        return object["dir"] as? String == "acceptor->initiator"
-            ? .fromLeader(try LeaderMessage(packet)) : .fromLearner(try LearnerMessage(packet))
+        var packets = PacketBuffer()
+        packets.append(ByteBuffer(bytes: bytes))
+        if object["dir"] as? String == "acceptor->initiator" {
+            var messages: [LeaderMessage] = []
+            try packets.takeMessages(QuorumPacketDecoder(), into: &messages)
+            if let message = messages.first { return .fromLeader(message) }
+        } else {
+            var messages: [LearnerMessage] = []
+            try packets.takeMessages(QuorumPacketDecoder(), into: &messages)
+            if let message = messages.first { return .fromLearner(message) }
+        }
+        throw CocoaError(.fileReadCorruptFile)
     }
 
     private static func server(_ value: Any?) -> ServerID {

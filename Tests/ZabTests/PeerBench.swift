@@ -54,11 +54,11 @@ struct PeerBench: ~Copyable {
     }
 
     mutating func fromLeader(_ message: LeaderMessage, link: UInt64 = 1) -> [QuorumPeer.Effect] {
-        step(.receivedFromLeader(message, LinkID(link)))
+        step(.receivedFromLeader([message], LinkID(link)))
     }
 
     mutating func fromLearner(_ message: LearnerMessage, link: UInt64) -> [QuorumPeer.Effect] {
-        step(.receivedFromLearner(message, LinkID(link)))
+        step(.receivedFromLearner([message], LinkID(link)))
     }
 
     /// A learner that comes, with an accepted epoch of zero.

@@ -114,13 +114,13 @@ final class SimulatedEnsemble {
             }
         case .toLeader(let message, let id):
             if connections[id].isOpen {
-                step(connections[id].leader, .receivedFromLearner(message, LinkID(UInt64(id))))
+                step(connections[id].leader, .receivedFromLearner([message], LinkID(UInt64(id))))
             }
         case .toLearner(let message, let id):
             if connections[id].isOpen {
                 step(
                     connections[id].learner,
-                    .receivedFromLeader(message, connections[id].link))
+                    .receivedFromLeader([message], connections[id].link))
             }
         case .snapshot(let zxid, let entries, let id):
             guard connections[id].isOpen else { return }

@@ -9,6 +9,8 @@ extension ServerCore {
     mutating func receive(
         _ message: LearnerMessage, over link: LinkID, at now: Now, into effects: inout StepEffects
     ) {
+        // What came before it with the same read may have ended the leadership.
+        guard isLeading else { return }
         switch message {
         case .request(let request): take(request, over: link, at: now, into: &effects)
         case .ping(_, let touched):

@@ -101,25 +101,28 @@ final class LeaderLink: ChannelInboundHandler {
     private func take(
         _ packets: inout PacketBuffer, into events: inout [PeerLinks.Event]
     ) -> (any Error)? {
-        var run = CommitRun()
-        func deliver(_ message: LeaderMessage) {
-            events.append(.quorum(.receivedFromLeader(message, id)))
-        }
-        defer { run.end(deliver) }
         do {
             while true {
                 if tree != nil {
                     guard try takeTree(from: &packets, into: &events) else { return nil }
-                    continue
                 }
-                guard let packet = try packets.next(decoder) else { return nil }
-                let message = try LeaderMessage(packet)
-                run.pass(message, deliver)
-                if case .snap(let zxid) = message { expectTree(zxid) }
+                try takeMessages(from: &packets, into: &events)
+                if tree == nil { return nil }
             }
         } catch {
             return error
         }
+    }
+
+    private func takeMessages(
+        from packets: inout PacketBuffer, into events: inout [PeerLinks.Event]
+    ) throws(WireError) {
+        var messages: [LeaderMessage] = []
+        defer {
+            if !messages.isEmpty { events.append(.quorum(.receivedFromLeader(messages, id))) }
+        }
+        try packets.takeMessages(decoder, into: &messages)
+        if case .snap(let zxid) = messages.last { expectTree(zxid) }
     }
 
     private func expectTree(_ zxid: Zxid) {

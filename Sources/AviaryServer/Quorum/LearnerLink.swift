@@ -94,20 +94,21 @@ final class LearnerLink: ChannelInboundHandler {
         var packets = PacketBuffer()
         swap(&packets, &self.packets)
         packets.append(unwrapInboundIn(data))
-        var events: [PeerLinks.Event] = []
+        var messages: [LearnerMessage] = []
         var failure: WireError?
         do throws(WireError) {
-            while let packet = try packets.next(isIntroduced ? decoder : Self.introduction) {
-                let message = try LearnerMessage(packet)
-                if !isIntroduced { introduced(message) }
-                events.add(message, over: id)
+            if !isIntroduced {
+                try packets.takeMessages(Self.introduction, atMost: 1, into: &messages)
+                if let message = messages.first { introduced(message) }
             }
+            if isIntroduced { try packets.takeMessages(decoder, into: &messages) }
         } catch {
             failure = error
         }
         packets.tidy()
         self.packets = packets
-        links.events.deliver(events)
+        links.events.deliver(
+            messages.isEmpty ? [] : [.quorum(.receivedFromLearner(messages, id))])
         if let failure { fail("what it sent cannot be read (\(failure))") }
     }
 
@@ -168,17 +169,5 @@ final class LearnerLink: ChannelInboundHandler {
         if let server { metadata["peer"] = "\(server)" }
         if let reason { metadata["reason"] = "\(reason)" }
         links.logger.log(level: level, message, metadata: metadata)
-    }
-}
-
-extension [PeerLinks.Event] {
-    fileprivate mutating func add(_ message: LearnerMessage, over link: LinkID) {
-        if case .quorum(.receivedFromLearner(let last, _)) = last,
-            let joined = last.joined(with: message)
-        {
-            self[count - 1] = .quorum(.receivedFromLearner(joined, link))
-        } else {
-            append(.quorum(.receivedFromLearner(message, link)))
-        }
     }
 }

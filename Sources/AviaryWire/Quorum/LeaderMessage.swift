@@ -31,6 +31,17 @@ package enum LeaderMessage: Hashable, Sendable {
     /// Of no meaning to a learner.
     case unknown(type: Int32)
 
+    /// Reads a packet where it stands. What most of them are is not made a packet first.
+    package init(
+        _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
+    ) throws(WireError) {
+        switch layout.kind {
+        case .proposal: self = .proposal(layout.zxid, try layout.requiredData(in: buffer))
+        case .commit: self = .commit(layout.zxid)
+        default: try self.init(QuorumPacket(layout, in: buffer, &memo))
+        }
+    }
+
     package init(_ packet: QuorumPacket) throws(WireError) {
         switch packet.kind {
         case .leaderInfo:
@@ -66,10 +77,12 @@ package enum LeaderMessage: Hashable, Sendable {
 
     /// Writes the packets that say this; none for what has no meaning.
     package func write(to buffer: inout ByteBuffer) {
-        if case .commit(let first, let count) = self {
+        switch self {
+        case .commit(let first, let count):
             QuorumPacket.writeRun(.commit, first, count: count, to: &buffer)
-        } else {
-            packet?.write(to: &buffer)
+        case .proposal(let zxid, let entry):
+            QuorumPacket.write(.proposal, zxid, data: entry.readableBytesSpan, to: &buffer)
+        default: packet?.write(to: &buffer)
         }
     }
 

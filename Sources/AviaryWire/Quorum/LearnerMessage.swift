@@ -18,6 +18,20 @@ package enum LearnerMessage: Hashable, Sendable {
     /// Of no meaning to a leader.
     case unknown(type: Int32)
 
+    /// Reads a packet where it stands. What most of them are is not made a packet first.
+    package init(
+        _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
+    ) throws(WireError) {
+        switch layout.kind {
+        case .ack: self = .ack(layout.zxid)
+        case .request:
+            let identities = try memo.read(buffer.readableBytesSpan.extracting(layout.identities))
+            let data = try layout.requiredData(in: buffer)
+            self = .request(try ForwardedRequest(data: data, identities: identities))
+        default: try self.init(QuorumPacket(layout, in: buffer, &memo))
+        }
+    }
+
     package init(_ packet: QuorumPacket) throws(WireError) {
         switch packet.kind {
         case .followerInfo:

@@ -55,19 +55,13 @@ package struct QuorumPacket: WireRecord, Hashable {
     }
 
     /// The same without a copy of the data, which then holds on to the whole buffer.
-    ///
-    /// - Parameter range: where the packet is among the readable bytes.
     init(
-        from buffer: ByteBuffer, at range: Range<Int>, _ memo: inout IdentityMemo
+        _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
     ) throws(WireError) {
-        var reader = JuteReader(buffer.readableBytesSpan.extracting(range))
-        type = try reader.readInt()
-        zxid = Zxid(try reader.readLong())
-        if let part = try reader.readRange() {
-            let start = buffer.readerIndex + range.lowerBound + part.lowerBound
-            data = buffer.getSlice(at: start, length: part.count)
-        }
-        identities = try memo.read(from: &reader)
+        type = layout.type
+        zxid = layout.zxid
+        data = layout.data(in: buffer)
+        identities = try memo.read(buffer.readableBytesSpan.extracting(layout.identities))
     }
 
     fileprivate static func readIdentities(
@@ -85,9 +79,37 @@ package struct QuorumPacket: WireRecord, Hashable {
 
     /// Packets of a kind that is no more than a zxid, for as many zxids in a row.
     static func writeRun(_ kind: Kind, _ first: Zxid, count: Int, to buffer: inout ByteBuffer) {
-        for offset in 0..<Int64(count) {
-            QuorumPacket(kind, Zxid(first.rawValue + offset)).write(to: &buffer)
+        var zxid = first.rawValue
+        var left = count
+        while left > 0 {
+            let some = min(left, packetsAtOnce)
+            buffer.writeFields(byteCount: some * emptyByteCount) { fields in
+                for _ in 0..<some {
+                    write(kind, Zxid(zxid), data: nil, to: &fields)
+                    zxid += 1
+                }
+            }
+            left -= some
         }
+    }
+
+    private static let packetsAtOnce = 256
+
+    /// A packet without identities.
+    static func write(_ kind: Kind, _ zxid: Zxid, data: RawSpan, to buffer: inout ByteBuffer) {
+        buffer.writeFields(byteCount: emptyByteCount + data.byteCount) {
+            write(kind, zxid, data: data, to: &$0)
+        }
+    }
+
+    @inline(__always)
+    private static func write(
+        _ kind: Kind, _ zxid: Zxid, data: RawSpan?, to fields: inout JuteFields
+    ) {
+        fields.write(kind.rawValue)
+        fields.write(zxid.rawValue)
+        fields.write(data)
+        fields.write(-1 as Int32)
     }
 
     package func write(to buffer: inout ByteBuffer) {
@@ -123,9 +145,9 @@ package struct IdentityMemo: Sendable {
 
     package init() {}
 
-    /// Reads what is left.
-    fileprivate mutating func read(from reader: inout JuteReader) throws(WireError) -> [Identity]? {
-        let span = reader.span(reader.position..<reader.position + reader.remaining)
+    /// Reads a packet's identities, with their count.
+    mutating func read(_ span: RawSpan) throws(WireError) -> [Identity]? {
+        var reader = JuteReader(span)
         // A packet without any is not worth forgetting for.
         if span.byteCount <= 4 { return try QuorumPacket.readIdentities(from: &reader) }
         if bytes.raw.isEqual(to: span) { return identities }

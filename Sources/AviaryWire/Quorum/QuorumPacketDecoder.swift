@@ -1,5 +1,46 @@
 package import NIOCore
 
+/// What a packet begins with, and where the rest of it is among the bytes it came with.
+package struct PacketLayout: Sendable {
+    /// See `QuorumPacket`.
+    package let type: Int32
+    package let zxid: Zxid
+    /// Nil for null.
+    let data: Range<Int>?
+    /// Their count included.
+    let identities: Range<Int>
+    /// Of the packet.
+    package let end: Int
+
+    /// Type and zxid.
+    fileprivate static let headByteCount = 12
+
+    /// - Precondition: the packet is all there.
+    fileprivate init(in bytes: RawSpan, start: Int, data: Int, identities: Int, end: Int) {
+        let rawType = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start, as: Int32.self)
+        type = Int32(bigEndian: rawType)
+        let rawZxid = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start + 4, as: Int64.self)
+        zxid = Zxid(Int64(bigEndian: rawZxid))
+        let length = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: data, as: Int32.self)
+        self.data = length == -1 ? nil : data + 4..<identities
+        self.identities = identities..<end
+        self.end = end
+    }
+
+    package var kind: QuorumPacket.Kind? { QuorumPacket.Kind(rawValue: type) }
+
+    /// The data, sharing the memory of what they came with; nil for null.
+    func data(in buffer: ByteBuffer) -> ByteBuffer? {
+        guard let data else { return nil }
+        return buffer.getSlice(at: buffer.readerIndex + data.lowerBound, length: data.count)
+    }
+
+    func requiredData(in buffer: ByteBuffer) throws(WireError) -> ByteBuffer {
+        guard let data = data(in: buffer) else { throw .unexpectedNull }
+        return data
+    }
+}
+
 /// Finds the packets in what a socket read of the quorum port brought.
 package struct QuorumPacketDecoder: Sendable {
     /// The longest data and the longest identity that are accepted, in bytes: `jute.maxbuffer` and
@@ -16,16 +57,29 @@ package struct QuorumPacketDecoder: Sendable {
         self.maximumLength = maximumLength
     }
 
-    /// The next packet and where it ends, or nil if it has not all arrived.
+    /// Where the next packet is, or nil if it has not all arrived.
     ///
     /// - Throws: as soon as a length that cannot be accepted is seen, before the bytes that it
     ///   counts are there.
     package func nextPacket(
-        in bytes: RawSpan, from offset: Int
-    ) throws(WireError) -> (packet: QuorumPacket, end: Int)? {
-        guard let end = try end(in: bytes, from: offset) else { return nil }
-        var reader = JuteReader(bytes.extracting(offset..<end))
-        return (try QuorumPacket(from: &reader), end)
+        in bytes: RawSpan, from start: Int
+    ) throws(WireError) -> PacketLayout? {
+        let data = start + PacketLayout.headByteCount
+        var position = data
+        guard try skipBuffer(in: bytes, &position) else { return nil }
+        let identities = position
+        guard let count = int(in: bytes, at: position) else { return nil }
+        position += 4
+        guard count <= Self.maximumIdentities else { throw .lengthOutOfBounds(count) }
+        let first = position
+        for _ in 0..<2 * max(0, count) {
+            guard try skipBuffer(in: bytes, &position) else { return nil }
+            if position - first > maximumLength {
+                throw .lengthOutOfBounds(Int32(clamping: position - first))
+            }
+        }
+        return PacketLayout(
+            in: bytes, start: start, data: data, identities: identities, end: position)
     }
 
     /// Takes the next packet out of a buffer, which its data go on sharing. Nil if it has not all
@@ -33,28 +87,12 @@ package struct QuorumPacketDecoder: Sendable {
     package func takePacket(
         from buffer: inout ByteBuffer, _ memo: inout IdentityMemo
     ) throws(WireError) -> QuorumPacket? {
-        guard let end = try end(in: buffer.readableBytesSpan, from: 0) else { return nil }
-        let packet = try QuorumPacket(from: buffer, at: 0..<end, &memo)
-        buffer.moveReaderIndex(forwardBy: end)
-        return packet
-    }
-
-    private func end(in bytes: RawSpan, from offset: Int) throws(WireError) -> Int? {
-        let type = 4
-        let zxid = 8
-        var position = offset + type + zxid
-        guard try skipBuffer(in: bytes, &position) else { return nil }
-        guard let count = int(in: bytes, at: position) else { return nil }
-        position += 4
-        guard count <= Self.maximumIdentities else { throw .lengthOutOfBounds(count) }
-        let start = position
-        for _ in 0..<2 * max(0, count) {
-            guard try skipBuffer(in: bytes, &position) else { return nil }
-            if position - start > maximumLength {
-                throw .lengthOutOfBounds(Int32(clamping: position - start))
-            }
+        guard let layout = try nextPacket(in: buffer.readableBytesSpan, from: 0) else {
+            return nil
         }
-        return position
+        let packet = try QuorumPacket(layout, in: buffer, &memo)
+        buffer.moveReaderIndex(forwardBy: layout.end)
+        return packet
     }
 
     /// Moves past a length and its bytes. False if they are not all there.

@@ -119,7 +119,7 @@ final class LinkPeer: Sendable {
 
     /// In words that can be compared.
     var heard: [String] {
-        events.filter { !$0.isProgress }.map(\.word)
+        events.filter { !$0.isProgress }.flatMap(\.words)
     }
 
     /// Waits until what was heard is as it should be.
@@ -201,11 +201,15 @@ extension PeerLinks.Event {
         }
     }
 
-    /// The event in a few characters.
-    var word: String {
+    /// The event in a few characters, or each of the messages that it brings.
+    var words: [String] {
         switch self {
-        case .tree(_, let zxid, let link): "tree \(zxid) \(link)"
-        case .quorum(let event): event.word
+        case .tree(_, let zxid, let link): ["tree \(zxid) \(link)"]
+        case .quorum(.receivedFromLearner(let messages, let link)):
+            messages.map { "\(link) says \($0.word)" }
+        case .quorum(.receivedFromLeader(let messages, let link)):
+            messages.map { "\(link) orders \($0.word)" }
+        case .quorum(let event): [event.word]
         }
     }
 }
@@ -218,11 +222,9 @@ extension QuorumPeer.Event {
         case .voterLost(let server): "lost \(server)"
         case .learnerConnected(let link): "learner \(link)"
         case .learnerLost(let link): "learner lost \(link)"
-        case .receivedFromLearner(let message, let link): "\(link) says \(message.word)"
         case .logRead(let log, let link): "log of \(log?.count ?? -1) for \(link)"
         case .leaderConnected(let link): "leader \(link)"
         case .leaderLost(let link): "leader lost \(link)"
-        case .receivedFromLeader(let message, let link): "\(link) orders \(message.word)"
         default: "unexpected"
         }
     }

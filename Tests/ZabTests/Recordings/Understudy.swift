@@ -46,13 +46,13 @@ struct Understudy: ~Copyable {
         step(.learnerConnected(link))
         let info = LearnerInfo(server: other, configurationVersion: .zero)
         let accepted = Zxid(epoch: vote.peerEpoch)
-        step(.receivedFromLearner(.followerInfo(info, accepted: accepted), link))
+        step(.receivedFromLearner([.followerInfo(info, accepted: accepted)], link))
         let current = Int32(vote.peerEpoch)
-        step(.receivedFromLearner(.ackEpoch(lastZxid: vote.zxid, currentEpoch: current), link))
-        step(.receivedFromLearner(.ack(Zxid(epoch: epoch)), link))
+        step(.receivedFromLearner([.ackEpoch(lastZxid: vote.zxid, currentEpoch: current)], link))
+        step(.receivedFromLearner([.ack(Zxid(epoch: epoch))], link))
         for proposal in proposals {
             propose(proposal)
-            step(.receivedFromLearner(.ack(proposal.zxid), link))
+            step(.receivedFromLearner([.ack(proposal.zxid)], link))
         }
     }
 
@@ -66,7 +66,7 @@ struct Understudy: ~Copyable {
         for message in [
             .leaderInfo(Zxid(epoch: epoch), protocolVersion: LearnerInfo.currentProtocol),
             .diff(vote.zxid), .newLeader(Zxid(epoch: epoch), configuration: nil), .upToDate,
-        ] as [LeaderMessage] { step(.receivedFromLeader(message, link)) }
+        ] as [LeaderMessage] { step(.receivedFromLeader([message], link)) }
     }
 
     private func looking(_ vote: Vote) -> Notification {
@@ -97,8 +97,8 @@ struct Understudy: ~Copyable {
         case .vote(let vote): step(.vote(vote, from: message.sender))
         case .fromLeader(let said):
             if case .snap(let zxid) = said { announced = zxid }
-            if let leaderLink { step(.receivedFromLeader(said, leaderLink)) }
-        case .fromLearner(let said): step(.receivedFromLearner(said, link))
+            if let leaderLink { step(.receivedFromLeader([said], leaderLink)) }
+        case .fromLearner(let said): step(.receivedFromLearner([said], link))
         case .tree:
             if let leaderLink { step(.snapshotReceived(announced, leaderLink)) }
         case .greeting: break
