@@ -81,15 +81,16 @@ extension ServerCore {
         }
     }
 
-    /// Source: SessionTrackerImpl.checkSession, ZooKeeper 3.9.5.
     private mutating func refusal(of id: SessionID, over link: LinkID) -> ZooKeeperError? {
-        guard let session = sessions[id] else {
+        switch sessions.standing(of: id, to: .learner(link)) {
+        case .valid: return nil
+        case .moved: return .sessionMoved
+        case .closing: return .sessionExpired
+        case .unknown:
             // It may be local to that learner.
             let isOwn = id.rawValue >> 56 & 0xff == settings.server.rawValue & 0xff
             return settings.localSessions && !isOwn ? nil : .sessionExpired
         }
-        if session.isClosing { return .sessionExpired }
-        return sessions.hasMoved(id, from: .learner(link)) ? .sessionMoved : nil
     }
 
     private mutating func createSession(

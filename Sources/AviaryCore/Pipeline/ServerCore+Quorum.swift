@@ -38,8 +38,11 @@ extension ServerCore {
         peer.step(
             event, at: Instant(milliseconds: now.monotonicMilliseconds), into: &ordered)
         var isSnapshotDue = false
-        for effect in ordered {
-            switch effect {
+        for index in ordered.indices {
+            // Taken out: one that is only looked at is copied, with all it refers to.
+            var effect = QuorumPeer.Effect.listen
+            swap(&effect, &ordered[index])
+            switch consume effect {
             case .append(let proposal):
                 append(proposal, at: now, into: &effects)
                 let isDue = snapshotPolicy.isDue(
@@ -52,11 +55,11 @@ extension ServerCore {
                 receive(message, over: link, at: now, into: &effects)
             case .receivedFromLeader(let message):
                 receive(message, at: now, into: &effects)
-            default: pass(on: effect, into: &effects)
+            case let other: pass(on: other, into: &effects)
             }
         }
         ordered.removeAllForReuse()
-        spareEffects.append(ordered)
+        spareEffects.append(consume ordered)
         if isSnapshotDue { orderSnapshot(rollingLog: true, into: &effects) }
     }
 

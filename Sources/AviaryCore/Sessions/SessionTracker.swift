@@ -85,10 +85,11 @@ struct SessionTracker: Sendable {
     }
 
     mutating func touch(_ id: SessionID, at now: Now) {
-        guard let timeout = sessions[id]?.timeoutMilliseconds else { return }
-        let expiresAt = deadline(timeout, now)
-        sessions[id]?.expiresAt = expiresAt
-        sessions[id]?.isTouched = true
+        // Found once: that is the greater part of the work.
+        guard let place = sessions.index(forKey: id) else { return }
+        let expiresAt = deadline(sessions.values[place].timeoutMilliseconds, now)
+        sessions.values[place].expiresAt = expiresAt
+        sessions.values[place].isTouched = true
     }
 
     /// From now on all servers know of the session.
@@ -116,11 +117,26 @@ struct SessionTracker: Sendable {
         if sessions[id]?.connection == connection { sessions[id]?.owner = nil }
     }
 
-    /// Whether someone else speaks for the session than this one, who does so from now on if nobody
-    /// did before. Source: SessionTrackerImpl.checkSession, ZooKeeper 3.9.5.
-    mutating func hasMoved(_ id: SessionID, from owner: Owner) -> Bool {
-        if sessions[id]?.owner == nil { sessions[id]?.owner = owner }
-        return sessions[id]?.owner != owner
+    /// What a session is to one who speaks for it.
+    enum Standing {
+        case unknown
+        case closing
+        /// Someone else speaks for it.
+        case moved
+        case valid
+    }
+
+    /// This one speaks for the session from now on if nobody did before.
+    ///
+    /// Source: SessionTrackerImpl.checkSession, ZooKeeper 3.9.5.
+    mutating func standing(of id: SessionID, to owner: Owner) -> Standing {
+        guard let place = sessions.index(forKey: id) else { return .unknown }
+        if sessions.values[place].isClosing { return .closing }
+        guard let current = sessions.values[place].owner else {
+            sessions.values[place].owner = owner
+            return .valid
+        }
+        return current == owner ? .valid : .moved
     }
 
     /// For a learner: the sessions that were heard since the last time, sorted. Those that nobody here

@@ -179,14 +179,15 @@ extension DataTree {
         let stat = StatPersisted(
             createdBy: header.zxid, at: header.time,
             owner: create.owner(type, session: header.session))
-        let id = insertNode(
+        insertNode(
             path: path, hash: hash, parent: parent, data: create.data, acl: create.acl, stat: stat)
-        countQuota(ofCreated: path, bytes: create.data?.byteCount ?? 0)
+        let dataLength = create.data?.byteCount ?? 0
+        countQuota(ofCreated: path, bytes: dataLength)
         events.add(.nodeCreated, at: path, acl: create.acl)
         events.add(
             .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
-            acl: acls[nodes[parent].acl])
-        return .created(self.stat(of: id))
+            acl: acls[aclID(of: parent)])
+        return .created(stat.clientStat(dataLength: dataLength, numChildren: 0))
     }
 
     private mutating func applyDelete(
@@ -206,7 +207,7 @@ extension DataTree {
         events.add(.nodeDeleted, at: path, acl: acl)
         events.add(
             .nodeChildrenChanged, atParentOf: path, parentLength: parentLength,
-            acl: acls[nodes[parent].acl])
+            acl: acls[aclID(of: parent)])
         return .done
     }
 
@@ -256,17 +257,17 @@ extension DataTree {
     // MARK: Nodes
 
     /// - Parameter hash: of the path.
-    @discardableResult
     mutating func insertNode(
         path: RawSpan, hash: UInt32, parent: NodeID, data: RawSpan?, acl: [ACL],
         stat: StatPersisted
-    ) -> NodeID {
+    ) {
         let nameStart = (path.parentLength ?? -1) + 1
+        let isCounted = Self.isCounted(path)
+        let content = NodeDigest.content(path: path, data: data)
         let id = nodes.insert(
             Znode(
                 name: path.extracting(droppingFirst: nameStart), data: data, stat: stat,
-                acl: acls.use(acl), parent: parent, isCounted: Self.isCounted(path),
-                content: NodeDigest.content(path: path, data: data)))
+                acl: acls.use(acl), parent: parent, isCounted: isCounted, content: content))
         precondition(path.isEmpty == (id == .root), "the root is the first node and no other is")
         if parent != .none {
             link(id, under: parent)
@@ -278,9 +279,8 @@ extension DataTree {
         } else if stat.owner != .none {
             reapable.insert(id)
         }
-        digest &+= digestValue(of: id)
+        if isCounted { digest &+= NodeDigest.value(content: content, stat: stat) }
         approximateDataSize += path.byteCount + (data?.byteCount ?? 0)
-        return id
     }
 
     /// Whether the tree's digest covers a path: not what is below `/zookeeper`.
@@ -346,12 +346,7 @@ extension DataTree {
     }
 
     private mutating func updateStat(of id: NodeID, _ change: (inout StatPersisted) -> Void) {
-        let (before, after) = nodes.change(id) { node in
-            let before = node.digestValue
-            change(&node.stat)
-            return (before, node.digestValue)
-        }
-        digest = digest &- before &+ after
+        digest &+= nodes[id].changeStat(change)
     }
 
     func digestValue(of id: NodeID) -> UInt64 { nodes.read(id) { $0.digestValue } }

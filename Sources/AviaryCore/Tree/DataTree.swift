@@ -228,25 +228,38 @@ package enum ReservedPath {
 
 extension Znode {
     /// What the node adds to the tree's digest.
-    var digestValue: UInt64 {
+    var digestValue: UInt64 { digestValue(with: stat) }
+
+    private func digestValue(with stat: StatPersisted) -> UInt64 {
         isCounted ? NodeDigest.value(content: content, stat: stat) : 0
     }
 
-    /// Source: DataNode.copyStat, ZooKeeper 3.9.5.
-    var clientStat: Stat {
-        let stat = stat
-        let numChildren = numChildren
+    /// - Returns: what is to be added to the tree's digest.
+    mutating func changeStat(_ change: (inout StatPersisted) -> Void) -> UInt64 {
+        let before = stat
+        var after = before
+        change(&after)
+        stat = after
+        return digestValue(with: after) &- digestValue(with: before)
+    }
+
+    var clientStat: Stat { stat.clientStat(dataLength: dataLength, numChildren: numChildren) }
+}
+
+extension StatPersisted {
+    /// What a client sees of a node. Source: DataNode.copyStat, ZooKeeper 3.9.5.
+    func clientStat(dataLength: Int, numChildren: Int32) -> Stat {
         var result = Stat()
-        result.czxid = stat.czxid
-        result.mzxid = stat.mzxid
-        result.pzxid = stat.pzxid
-        result.ctime = stat.ctime
-        result.mtime = stat.mtime
-        result.version = stat.version
-        result.cversion = stat.cversion &* 2 &- numChildren
-        result.aversion = stat.aversion
-        let isPlainOwner = !stat.owner.isContainer && stat.owner.ttlMilliseconds == nil
-        result.ephemeralOwner = isPlainOwner ? stat.owner.rawValue : 0
+        result.czxid = czxid
+        result.mzxid = mzxid
+        result.pzxid = pzxid
+        result.ctime = ctime
+        result.mtime = mtime
+        result.version = version
+        result.cversion = cversion &* 2 &- numChildren
+        result.aversion = aversion
+        let isPlainOwner = !owner.isContainer && owner.ttlMilliseconds == nil
+        result.ephemeralOwner = isPlainOwner ? owner.rawValue : 0
         result.dataLength = Int32(dataLength)
         result.numChildren = numChildren
         return result

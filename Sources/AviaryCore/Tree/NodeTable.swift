@@ -80,7 +80,7 @@ struct NodeTable: Sendable {
     mutating func insert(_ node: consuming Znode) -> NodeID {
         count += 1
         if let number = vacancies.take(below: end) {
-            self[NodeID(number)] = node
+            self[NodeID(number)] = consume node
             used[Int(number) / Self.chunkSize] += 1
             return NodeID(number)
         }
@@ -91,7 +91,7 @@ struct NodeTable: Sendable {
             used.append(0)
         }
         let last = chunks.count - 1
-        chunks[last].append(node)
+        chunks[last].append(consume node)
         used[last] += 1
         return NodeID(UInt32(end - 1))
     }

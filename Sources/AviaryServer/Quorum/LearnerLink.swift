@@ -58,6 +58,16 @@ final class LearnerLink: ChannelInboundHandler {
     /// To be sent by the next `flush`.
     func queue(_ write: (inout ByteBuffer) -> Void) {
         writer.append(write)
+        checkQueue()
+    }
+
+    /// The same with bytes that other links may be sent too.
+    func queue(_ bytes: ByteBuffer) {
+        writer.append(bytes)
+        checkQueue()
+    }
+
+    private func checkQueue() {
         if writer.queuedByteCount > maximumQueuedBytes { fail("it does not read what it is sent") }
     }
 

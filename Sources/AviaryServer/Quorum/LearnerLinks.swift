@@ -100,7 +100,7 @@ final class LearnerLinks {
             for id in broadcast.ids {
                 guard let link = links[id] else { continue }
                 touch(link)
-                link.queue { $0.writeImmutableBuffer(broadcast.bytes) }
+                link.queue(broadcast.bytes)
             }
         }
         broadcast = Broadcast(ids: ids)

@@ -37,6 +37,16 @@ final class LinkWriter {
         queuedByteCount += collected.writerIndex - before
     }
 
+    /// Bytes that other links may be sent too: with nothing to stand behind, they are shared.
+    func append(_ bytes: ByteBuffer) {
+        queuedByteCount += bytes.readableBytes
+        if collected.readableBytes == 0 {
+            collected = bytes
+        } else {
+            collected.writeImmutableBuffer(bytes)
+        }
+    }
+
     func append(_ snapshot: TreeSnapshot) {
         settle()
         waiting.append(.tree(snapshot))
