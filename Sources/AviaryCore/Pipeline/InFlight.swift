@@ -8,7 +8,7 @@ struct InFlight: Sendable {
     enum Work: Sendable {
         /// A transaction in the log's form, and which parts of a multi that was asked for here are a
         /// create2: their records do not tell them from a create, and their client wants to know.
-        case transaction(ByteBuffer, create2s: Set<Int>)
+        case transaction(ByteBuffer, create2s: Set<Int>?)
         case sync(path: ByteString?)
         /// A client, here or at a learner, is to be told that its session is no more.
         case refusal(of: SessionID, over: LinkID?)

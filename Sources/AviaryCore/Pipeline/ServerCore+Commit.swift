@@ -27,7 +27,7 @@ extension ServerCore {
     }
 
     private mutating func apply(
-        _ bytes: RawSpan, _ create2s: Set<Int>, for asked: InFlight.Caller, at now: Now,
+        _ bytes: RawSpan, _ create2s: Set<Int>?, for asked: InFlight.Caller, at now: Now,
         into effects: inout StepEffects
     ) throws(WireError) {
         var reader = JuteReader(bytes)
@@ -58,10 +58,10 @@ extension ServerCore {
         /// Of a multi.
         var parts: TxnParts?
         /// Which of the parts are one.
-        let create2s: Set<Int>
+        let create2s: Set<Int>?
 
         @_lifetime(copy reader)
-        init(_ reader: JuteReader, _ create2s: Set<Int>) {
+        init(_ reader: JuteReader, _ create2s: Set<Int>?) {
             self.reader = reader
             self.create2s = create2s
         }
@@ -73,7 +73,7 @@ extension ServerCore {
 
         /// What a client asked for with a part.
         func code(_ index: Int, of part: TxnParts.Part) -> OpCode {
-            part.type == .create && create2s.contains(index) ? .create2 : part.type
+            part.type == .create && create2s?.contains(index) == true ? .create2 : part.type
         }
 
         @_lifetime(copy self)

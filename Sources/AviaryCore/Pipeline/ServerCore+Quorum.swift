@@ -114,7 +114,7 @@ extension ServerCore {
             let header = try TxnHeader(from: &reader)
             inFlight.append(
                 InFlight(
-                    zxid: proposal.zxid, work: .transaction(proposal.bytes, create2s: []),
+                    zxid: proposal.zxid, work: .transaction(proposal.bytes, create2s: nil),
                     caller: InFlight.Caller(
                         request: header.type, xid: header.cxid, connection: nil,
                         arrivedAt: now.monotonicMilliseconds)))

@@ -89,7 +89,7 @@ extension ServerCore {
             session: asker.session, cxid: origin.xid, zxid: asker.zxid, time: asker.time,
             type: code)
         var entry = LogEntryWriter(header, bodyByteCount: body.reader.remaining)
-        var create2s: Set<Int> = []
+        var create2s: Set<Int>?
         do throws(ZooKeeperError) {
             if code == .multi {
                 create2s = prepareMulti(body, for: asker, into: &entry)
@@ -158,7 +158,7 @@ extension ServerCore {
 
     /// - Parameter entry: of the next zxid, which it takes.
     private mutating func propose(
-        _ entry: ByteBuffer, as code: OpCode, _ create2s: Set<Int> = [], xid: Int32,
+        _ entry: ByteBuffer, as code: OpCode, _ create2s: Set<Int>? = nil, xid: Int32,
         for connection: ConnectionID?, at now: Now, into effects: inout StepEffects
     ) {
         let zxid = lastProposed.next

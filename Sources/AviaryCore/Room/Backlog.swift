@@ -11,8 +11,8 @@ struct Backlog<Element: Sendable>: Sendable {
     var first: Element? { elements.first }
     var last: Element? { elements.last }
 
-    mutating func append(_ element: Element) {
-        elements.append(element)
+    mutating func append(_ element: consuming Element) {
+        elements.append(consume element)
         highest = max(highest, elements.count)
     }
 
@@ -26,7 +26,7 @@ struct Backlog<Element: Sendable>: Sendable {
             return nil
         }
         if elements.isEmpty { giveBackRoom() }
-        return first
+        return consume first
     }
 
     mutating func removeLast() {

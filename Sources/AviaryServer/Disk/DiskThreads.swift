@@ -84,10 +84,12 @@ final class DiskThreads: Sendable {
     private func carryOutOrders(of host: Host) {
         while let orders = host.takeDiskOrders() {
             var batch = Batch()
-            var rest = orders[...]
+            var next = 0
             while true {
-                append(&rest, &batch)
-                guard let order = rest.popFirst() else { break }
+                append(orders, &next, &batch)
+                if next == orders.count { break }
+                let order = orders[next]
+                next += 1
                 switch order {
                 case .append: preconditionFailure("this is done")
                 case .rollLog: persist(host) { log throws(StorageError) in try log.roll() }
@@ -100,14 +102,16 @@ final class DiskThreads: Sendable {
         }
     }
 
-    /// Takes those entries that come first, in one hold of the log.
-    private func append(_ orders: inout ArraySlice<StepEffects.Disk>, _ batch: inout Batch) {
+    /// Takes the entries from `next` on up to another order, in one hold of the log.
+    private func append(
+        _ orders: [StepEffects.Disk], _ next: inout Int, _ batch: inout Batch
+    ) {
         log.withLock { log in
-            while case .append(let proposal) = orders.first {
+            while next < orders.count, case .append(let proposal) = orders[next] {
                 log.append(zxid: proposal.zxid, payload: proposal.bytes.readableBytesSpan)
                 batch.last = proposal.zxid
                 batch.count += 1
-                orders.removeFirst()
+                next += 1
             }
         }
     }
