@@ -117,6 +117,7 @@ final class LearnerLink: ChannelInboundHandler {
         }
         packets.tidy()
         self.packets = packets
+        if case .request = messages.last { links.asked(self) }
         links.events.deliver(
             messages.isEmpty ? [] : [.quorum(.receivedFromLearner(messages, id))])
         if let failure { fail("what it sent cannot be read (\(failure))") }

@@ -29,6 +29,8 @@ final class LearnerLinks {
     /// Parked, or without a packet sent.
     private var strangers: Set<LinkID> = []
     private var touched: [LearnerLink] = []
+    /// Who has asked for something last.
+    private var asker: LinkID?
     private var sparse = SparseWarning()
     private var isStopped = false
 
@@ -125,6 +127,10 @@ final class LearnerLinks {
     }
 
     func flush() {
+        // Its client is answered when the asker's own log has the write, so it hears first.
+        if let asker, let index = touched.firstIndex(where: { $0.id == asker }) {
+            touched.swapAt(0, index)
+        }
         for link in touched { link.flush() }
         touched.removeAll(keepingCapacity: true)
     }
@@ -158,6 +164,8 @@ final class LearnerLinks {
     func isAnnounced(_ link: LearnerLink) -> Bool { links[link.id] != nil }
 
     func isKnown(_ id: LinkID) -> Bool { links[id] != nil }
+
+    func asked(_ link: LearnerLink) { asker = link.id }
 
     func introduced(_ link: LearnerLink) {
         strangers.remove(link.id)
