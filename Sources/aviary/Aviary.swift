@@ -10,7 +10,8 @@ struct Aviary: AsyncParsableCommand {
             Aviary keeps a tree of small nodes for programs that have to agree on something: who \
             leads, which members are there, what the settings are. It speaks the protocol of \
             Apache ZooKeeper \(AviaryVersion.compatible), so ZooKeeper's clients work with it \
-            unchanged, and it reads ZooKeeper's zoo.cfg. For now it runs as a single server.
+            unchanged, and it reads ZooKeeper's zoo.cfg. It serves alone or in an ensemble, also one \
+            with Apache's servers in it.
 
             Examples:
               aviary server
