@@ -10,12 +10,14 @@ extension CoreHarness {
     static let leaderLink = LinkID(1)
 
     static func member(
-        _ id: Int64, lastZxid: Zxid = .zero, _ change: (inout ServerSettings) -> Void = { _ in }
+        _ id: Int64, lastZxid: Zxid = .zero, endOfEpoch: UInt32 = .max,
+        _ change: (inout ServerSettings) -> Void = { _ in }
     ) -> CoreHarness {
         var quorum = QuorumSettings(
             server: ServerID(id),
             verifier: QuorumVerifier(majorityOf: (1...3).map { ServerID($0) }))
         quorum.tickTime = 2000
+        quorum.endOfEpoch = endOfEpoch
         quorum.configuration = "server.1=a:1:2:participant\nversion=0"
         return CoreHarness(
             {
@@ -25,8 +27,10 @@ extension CoreHarness {
     }
 
     /// Server 3, which leads epoch 1 and is followed by server 1.
-    static func leader(_ change: (inout ServerSettings) -> Void = { _ in }) -> CoreHarness {
-        let harness = member(3, change)
+    static func leader(
+        endOfEpoch: UInt32 = .max, _ change: (inout ServerSettings) -> Void = { _ in }
+    ) -> CoreHarness {
+        let harness = member(3, endOfEpoch: endOfEpoch, change)
         harness.elect(3, with: 1)
         harness.meet(1, over: followerLink)
         harness.follower = followerLink

@@ -11,8 +11,10 @@ struct LeaderPitfallTests {
     private let session = SessionID(0x100_0000_0000_0001)
 
     /// A leader whose follower has a session.
-    private func leader(_ change: (inout ServerSettings) -> Void = { _ in }) -> CoreHarness {
-        let harness = CoreHarness.leader(change)
+    private func leader(
+        endOfEpoch: UInt32 = .max, _ change: (inout ServerSettings) -> Void = { _ in }
+    ) -> CoreHarness {
+        let harness = CoreHarness.leader(endOfEpoch: endOfEpoch, change)
         let request = ForwardedRequest(.createSession, session: session, cxid: 0) {
             $0.writeInteger(Int32(10_000))
         }
@@ -56,6 +58,15 @@ struct LeaderPitfallTests {
         let zxids = proposed(harness.saidToLearners()).map(\.header.zxid)
         #expect(zxids == (2...6).map { zxid(1, $0) })
         #expect(harness.appended.first?.header.zxid == zxid(1, 1))
+    }
+
+    @Test func `H.21: a leader whose epoch is used up in the midst of a read proposes no more`() {
+        let harness = leader(endOfEpoch: 4)
+        let requests = (1...5).map { create("/\($0)", cxid: $0) }
+        harness.step(.quorum(.receivedFromLearner(requests, CoreHarness.followerLink)))
+        #expect(harness.core.role == .looking)
+        #expect(proposed(harness.saidToLearners()).map(\.header.cxid) == [1, 2])
+        #expect(harness.appended.map(\.header.zxid) == (1...3).map { zxid(1, $0) })
     }
 
     /// Who asked waits for a transaction of its session and cxid.

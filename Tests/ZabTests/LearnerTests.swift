@@ -49,6 +49,16 @@ struct LearnerTests {
         return bench
     }
 
+    @Test func `after a message that ends a link the rest of what was read is ignored`() {
+        var bench = serving()
+        // The third would be the next one, if the second were not there.
+        let proposals = [1, 3, 2].map { proposal(zxid(2, $0)) }
+        let effects = bench.step(.receivedFromLeader(proposals.map { .proposal($0) }, link))
+        #expect(bench.peer.lastResignation == .protocolBroken)
+        #expect(
+            effects == [.append(proposals[0]), .disconnectLeader(link), .changed(.looking)])
+    }
+
     @Test func `an observer of observer masters tries one voter after the other`() {
         var bench = learner(isObserver: true) { $0.usesObserverMasters = true }
         var tried: [ServerID] = []
