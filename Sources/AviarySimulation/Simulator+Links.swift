@@ -104,21 +104,22 @@ extension Simulator {
 
     func readFromLearner(_ wire: Wire, _ server: LiveServer) {
         guard wire.isAnnounced, !wire[.acceptor].isGone, violation == nil else { return }
-        var messages: [LearnerMessage] = []
+        var lists: [[LearnerMessage]] = []
         takePackets(wire, .acceptor) { packets throws(WireError) in
-            try packets.takeMessages(packetDecoder, into: &messages)
+            try packets.takeMessages(packetDecoder, into: &lists)
         }
-        if messages.isEmpty { return }
-        for message in messages {
-            note(
-                "\(Knobs.id(of: wire[.initiator].node)) -> "
-                    + "\(members[server.member].id) \(message.words)")
-            heard(message, on: wire, at: server)
-        }
-        step(server) { core, now, effects in
-            core.step(
-                .quorum(.receivedFromLearner(messages, wire.leaderLink)), at: now,
-                into: &effects)
+        for messages in lists {
+            for message in messages {
+                note(
+                    "\(Knobs.id(of: wire[.initiator].node)) -> "
+                        + "\(members[server.member].id) \(message.words)")
+                heard(message, on: wire, at: server)
+            }
+            step(server) { core, now, effects in
+                core.step(
+                    .quorum(.receivedFromLearner(messages, wire.leaderLink)), at: now,
+                    into: &effects)
+            }
         }
     }
 

@@ -11,6 +11,10 @@ extension Leader {
         // Looked at where they are: an iterator would copy each.
         let messages = messages.span
         for index in messages.indices where resignation == nil {
+            precondition(
+                index == 0 || messages[index - 1].isAcknowledgement
+                    || !messages[index].isAcknowledgement,
+                "what is asked for comes after what is acknowledged")
             receive(messages[index], from: link, at: now, &durable, into: &effects)
         }
     }

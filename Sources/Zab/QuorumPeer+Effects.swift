@@ -73,7 +73,8 @@ extension QuorumPeer {
         case learnerLost(LinkID)
         /// It has taken a part of the tree that it is sent.
         case learnerProgressed(LinkID)
-        /// In order.
+        /// In order, and without an acknowledgement behind anything else: what is acknowledged is
+        /// committed within the step, what is asked for is done after it.
         case receivedFromLearner([LearnerMessage], LinkID)
         /// What `readLog` asked for: from the last entry at or before the one zxid, through the
         /// other. Nil if the log does not reach back so far, or is too long to be worth it.

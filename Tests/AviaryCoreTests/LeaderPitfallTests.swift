@@ -60,6 +60,29 @@ struct LeaderPitfallTests {
         #expect(harness.appended.first?.header.zxid == zxid(1, 1))
     }
 
+    /// Else the client would hear of its sync before it hears of its write.
+    @Test func `a sync is not answered before a commit that is acknowledged behind it in a read`()
+        throws
+    {
+        let harness = leader()
+        harness.follower = nil
+        harness.fromLearner(create("/a", cxid: 1))
+        let last = try #require(proposed(harness.saidToLearners()).last).header.zxid
+        let sync = ForwardedRequest(.sync, session: session, cxid: 2) { $0.writeJute("/a") }
+        var bytes = ByteBuffer()
+        for message in [.request(sync), .ack(last)] as [LearnerMessage] {
+            message.write(to: &bytes)
+        }
+        var packets = PacketBuffer()
+        packets.append(bytes)
+        var lists: [[LearnerMessage]] = []
+        try packets.takeMessages(QuorumPacketDecoder(), into: &lists)
+        for list in lists {
+            harness.step(.quorum(.receivedFromLearner(list, CoreHarness.followerLink)))
+        }
+        #expect(harness.saidToLearners() == [.commit(last), .sync])
+    }
+
     /// With nothing on its way to the disk the leader is already looking for another one then.
     @Test(arguments: [2, 4] as [UInt32])
     func `H.21: a leader whose epoch is used up in the midst of a read proposes no more`(

@@ -31,10 +31,10 @@ struct QuorumGoldenTests {
                 #expect(said == [try LeaderMessage(packet)])
                 for said in said { said.write(to: &again) }
             } else {
-                var said: [LearnerMessage] = []
+                var said: [[LearnerMessage]] = []
                 try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
-                #expect(said == [try LearnerMessage(packet)])
-                for said in said { said.write(to: &again) }
+                #expect(said == [[try LearnerMessage(packet)]])
+                for said in said.joined() { said.write(to: &again) }
             }
             #expect(Array(again.readableBytesView) == message.bytes, "\(message.type)")
         }

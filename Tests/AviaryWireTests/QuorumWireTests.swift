@@ -127,6 +127,20 @@ struct QuorumWireTests {
         #expect(packets == expected.map { QuorumPacket($0, Zxid($1)) })
     }
 
+    /// What is asked for is done after the step that brings it, what is acknowledged within it.
+    @Test func `no acknowledgement is in a list behind anything else`() throws {
+        let ping = LearnerMessage.ping(Zxid(1), touched: [])
+        let said: [LearnerMessage] = [.ack(Zxid(1)), .ack(Zxid(2)), .ack(Zxid(5)), ping, ping]
+        var bytes = ByteBuffer()
+        for message in said + said { message.write(to: &bytes) }
+        var packets = PacketBuffer()
+        packets.append(bytes)
+        var lists: [[LearnerMessage]] = []
+        try packets.takeMessages(QuorumPacketDecoder(), into: &lists)
+        let list: [LearnerMessage] = [.ack(Zxid(1), count: 2), .ack(Zxid(5)), ping, ping]
+        #expect(lists == [list, list])
+    }
+
     @Test func `what follows a vote is ignored`() throws {
         let vote = Notification(
             state: .leading, leader: ServerID(2), zxid: .zero, electionEpoch: 3, peerEpoch: 5,

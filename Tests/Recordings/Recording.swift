@@ -84,9 +84,9 @@ package struct Recording {
             try packets.takeMessages(QuorumPacketDecoder(), into: &messages)
             if let message = messages.first { return .fromLeader(message) }
         } else {
-            var messages: [LearnerMessage] = []
-            try packets.takeMessages(QuorumPacketDecoder(), into: &messages)
-            if let message = messages.first { return .fromLearner(message) }
+            var lists: [[LearnerMessage]] = []
+            try packets.takeMessages(QuorumPacketDecoder(), into: &lists)
+            if let message = lists.first?.first { return .fromLearner(message) }
         }
         throw CocoaError(.fileReadCorruptFile)
     }

@@ -104,22 +104,21 @@ final class LearnerLink: ChannelInboundHandler {
         var packets = PacketBuffer()
         swap(&packets, &self.packets)
         packets.append(unwrapInboundIn(data))
-        var messages: [LearnerMessage] = []
+        var lists: [[LearnerMessage]] = []
         var failure: WireError?
         do throws(WireError) {
             if !isIntroduced {
-                try packets.takeMessages(Self.introduction, atMost: 1, into: &messages)
-                if let message = messages.first { introduced(message) }
+                try packets.takeMessages(Self.introduction, atMost: 1, into: &lists)
+                if let message = lists.first?.first { introduced(message) }
             }
-            if isIntroduced { try packets.takeMessages(decoder, into: &messages) }
+            if isIntroduced { try packets.takeMessages(decoder, into: &lists) }
         } catch {
             failure = error
         }
         packets.tidy()
         self.packets = packets
-        if case .request = messages.last { links.asked(self) }
-        links.events.deliver(
-            messages.isEmpty ? [] : [.quorum(.receivedFromLearner(messages, id))])
+        if case .request = lists.last?.last { links.asked(self) }
+        links.events.deliver(lists.map { .quorum(.receivedFromLearner($0, id)) })
         if let failure { fail("what it sent cannot be read (\(failure))") }
     }
 

@@ -18,6 +18,10 @@ package enum LearnerMessage: Hashable, Sendable {
     /// Of no meaning to a leader.
     case unknown(type: Int32)
 
+    package var isAcknowledgement: Bool {
+        if case .ack = self { true } else { false }
+    }
+
     /// Reads a packet where it stands. What most of them are is not made a packet first.
     package init(
         _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo

@@ -36,19 +36,29 @@ package struct PacketBuffer: Sendable {
         }
     }
 
-    /// Takes what a learner has said, with acknowledgements joined.
+    /// Takes what a learner has said, with acknowledgements joined, in lists for a step each.
+    ///
+    /// In a list no acknowledgement comes behind anything else. A leader commits at once, and does only
+    /// after the step what it is asked for: a sync would be answered before what was committed behind it.
     ///
     /// - Throws: at the first packet that cannot be read; those before it are taken.
     package mutating func takeMessages(
         _ decoder: QuorumPacketDecoder, atMost limit: Int = .max,
-        into messages: inout [LearnerMessage]
+        into lists: inout [[LearnerMessage]]
     ) throws(WireError) {
         try takePackets(decoder, atMost: limit) { layout, buffer, memo throws(WireError) in
             let message = try LearnerMessage(layout, in: buffer, &memo)
-            if let joined = messages.last?.joined(with: message) {
-                messages[messages.count - 1] = joined
+            let last = lists.count - 1
+            guard last >= 0, let before = lists[last].last else {
+                lists.append([message])
+                return true
+            }
+            if let joined = before.joined(with: message) {
+                lists[last][lists[last].count - 1] = joined
+            } else if message.isAcknowledgement && !before.isAcknowledgement {
+                lists.append([message])
             } else {
-                messages.append(message)
+                lists[last].append(message)
             }
             return true
         }
