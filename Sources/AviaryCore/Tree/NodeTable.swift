@@ -40,11 +40,6 @@ struct NodeTable: Sendable {
         }
     }
 
-    /// Changes several things of a node, for which it is looked up once.
-    mutating func change<Value>(_ id: NodeID, _ body: (inout Znode) -> Value) -> Value {
-        body(&self[id])
-    }
-
     /// A step further down a path.
     func appendName(of id: NodeID, to path: inout [UInt8]) {
         path.append(UInt8(ascii: "/"))

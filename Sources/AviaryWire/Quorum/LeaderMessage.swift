@@ -86,6 +86,7 @@ package enum LeaderMessage: Hashable, Sendable {
         }
     }
 
+    /// Nil for what is written without one, and for what has no meaning.
     private var packet: QuorumPacket? {
         switch self {
         case .leaderInfo(let epoch, let version):
@@ -96,8 +97,6 @@ package enum LeaderMessage: Hashable, Sendable {
         case .newLeader(let epoch, let text):
             QuorumPacket(.newLeader, epoch, data: text.map { ByteBuffer(bytes: $0.bytes) })
         case .upToDate: QuorumPacket(.upToDate, .none)
-        case .proposal(let zxid, let entry): QuorumPacket(.proposal, zxid, data: entry)
-        case .commit(let zxid, _): QuorumPacket(.commit, zxid)
         case .inform(let zxid, let entry): QuorumPacket(.inform, zxid, data: entry)
         case .commitAndActivate(let zxid, let leader):
             QuorumPacket(.commitAndActivate, zxid, data: ByteBuffer(integer: leader.rawValue))
@@ -107,7 +106,7 @@ package enum LeaderMessage: Hashable, Sendable {
         case .revalidated(let session, let isValid):
             QuorumPacket(.revalidate, .none, data: Self.data(session, isValid))
         case .sync: QuorumPacket(.sync, .zero)
-        case .unknown: nil
+        case .proposal, .commit, .unknown: nil
         }
     }
 

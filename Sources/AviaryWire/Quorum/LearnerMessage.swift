@@ -86,13 +86,13 @@ package enum LearnerMessage: Hashable, Sendable {
         }
     }
 
+    /// Nil for what is written without one, and for what has no meaning.
     private var packet: QuorumPacket? {
         switch self {
         case .followerInfo(let info, let accepted):
             QuorumPacket(.followerInfo, accepted, data: info.map(Self.data))
         case .observerInfo(let info, let accepted):
             QuorumPacket(.observerInfo, accepted, data: info.map(Self.data))
-        case .ack(let zxid, _): QuorumPacket(.ack, zxid)
         case .ackEpoch(let lastZxid, let epoch):
             QuorumPacket(.ackEpoch, lastZxid, data: ByteBuffer(integer: epoch))
         case .ping(let zxid, let touched): Self.ping(zxid, touched)
@@ -101,7 +101,7 @@ package enum LearnerMessage: Hashable, Sendable {
                 .revalidate, .none,
                 data: Self.data(SessionTouch(session, timeoutMilliseconds: timeout)))
         case .request(let request): Self.packet(request)
-        case .unknown: nil
+        case .ack, .unknown: nil
         }
     }
 

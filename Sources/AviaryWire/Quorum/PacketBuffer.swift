@@ -23,12 +23,11 @@ package struct PacketBuffer: Sendable {
     ///
     /// - Throws: at the first packet that cannot be read; those before it are taken.
     package mutating func takeMessages(
-        _ decoder: QuorumPacketDecoder, atMost limit: Int = .max,
-        into messages: inout [LeaderMessage]
+        _ decoder: QuorumPacketDecoder, into messages: inout [LeaderMessage]
     ) throws(WireError) {
         var run = CommitRun()
         defer { run.end { messages.append($0) } }
-        try takePackets(decoder, atMost: limit) { layout, buffer, memo throws(WireError) in
+        try takePackets(decoder) { layout, buffer, memo throws(WireError) in
             let message = try LeaderMessage(layout, in: buffer, &memo)
             run.pass(message) { messages.append($0) }
             if case .snap = message { return false }
@@ -67,7 +66,7 @@ package struct PacketBuffer: Sendable {
     /// Takes packets until there is no whole one any more, or `take` returns false.
     @inline(__always)
     private mutating func takePackets(
-        _ decoder: QuorumPacketDecoder, atMost limit: Int,
+        _ decoder: QuorumPacketDecoder, atMost limit: Int = .max,
         _ take: (PacketLayout, ByteBuffer, inout IdentityMemo) throws(WireError) -> Bool
     ) throws(WireError) {
         let buffer = bytes
