@@ -7,8 +7,8 @@
 // ephemeral child of the barrier; watch for its node `ready`; list the children; the client that
 // sees all of them makes `ready`, the others wait for it. To leave: delete the own child; list the
 // children; while one is left, watch the lowest and list again when it goes. Each client waits for
-// a reply before it sends another request. It prints one JSON line: the seconds that all took, the
-// operations, and how many of them were reads.
+// a reply before it sends another request, but for the pings that keep its session. It prints one
+// JSON line: the seconds that all took, the operations, and how many of them were reads.
 #define _GNU_SOURCE
 #include "wire.h"
 
@@ -21,6 +21,8 @@ static Conn *conns;
 static Client *clients;
 static uint64_t operations, reads;
 static int up_count, finished, preparing;
+static uint64_t last_pings;
+enum { PING_XID = -2 };
 
 static void fail(const char *what, int err) { fprintf(stderr, "barriers: %s: error %d\n", what, err); exit(1); }
 
@@ -115,6 +117,7 @@ static void on_frame(Conn *c, const uint8_t *p, int len, uint64_t t) {
   int32_t xid = g32(p), err = g32(p + 12);
   if (xid == -1) { if (!preparing) on_event(c, p, len, t); return; }
   if (c->tail == c->head || c->flight[c->tail++ % ring].xid != xid) fail("a reply out of order", xid);
+  if (xid == PING_XID) return;
   if (c->index < client_count) { if (!preparing) on_reply(c, p, len, err, t); return; }
   if (err) fail("preparing", err);
 }
@@ -130,6 +133,11 @@ static void turn(void) {
     if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(c);
     flush_out(c);
   }
+  // Who waits long at a barrier would else lose its session, as would who made the barriers.
+  uint64_t t = now_ns();
+  if (up_count <= client_count || t - last_pings < (uint64_t)session_ms * 1000000 / 4) return;
+  last_pings = t;
+  for (int i = 0; i <= client_count; i++) { send_simple(&conns[i], OP_PING, PING_XID, t); flush_out(&conns[i]); }
 }
 static void prepare(void) {
   char path[160]; static const uint8_t nothing[1]; Conn *boss = &conns[client_count];
