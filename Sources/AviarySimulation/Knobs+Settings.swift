@@ -92,6 +92,7 @@ extension Knobs {
             ("maximumReplyBatchBytes", maximumReplyBatchBytes),
             ("globalOutstandingLimit", globalOutstandingLimit),
             ("snapshotPieceBytes", snapshotPieceBytes), ("linkDelayMicroseconds", linkDelay),
+            ("busyReaders", busyReaders),
             ("diskDelayMicroseconds", diskDelay), ("clockDriftPerMillion", clockDrift),
             ("thinkTimeMicroseconds", thinkTime), ("pipelineDepth", pipelineDepth),
             ("sessionTicks", sessionTicks), ("faultTicks", faultTicks),

@@ -24,6 +24,8 @@ package struct Knobs: Sendable {
     var globalOutstandingLimit: Int
     var snapshotPieceBytes: Int
     var linkDelay: Int
+    /// Once in so many times a socket is read late, and brings what was sent in several writes.
+    var busyReaders: Int
     var diskDelay: Int
     /// Parts per million that a member's clock may be off.
     var clockDrift: Int
@@ -101,6 +103,7 @@ package struct Knobs: Sendable {
         readOnlyMode = pick([false, true])
         endOfEpoch = pick([.max, .max, .max, 100, 30])
         hasForeignRequests = pick([false, false, true])
+        busyReaders = pick([2, 10, 1000])
     }
 
     var tickMilliseconds: Int64 { tick / 1000 }

@@ -30,6 +30,8 @@ package struct SimulationStatistics: Hashable, Sendable {
         case diskFaults
         case clockJumps
         case foreignRequests
+        /// Reads of a link between servers that brought several writes.
+        case gatheredReads
 
         // Clients.
         case sessionsMade

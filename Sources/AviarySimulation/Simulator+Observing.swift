@@ -42,6 +42,8 @@ extension Simulator {
         let role = server.core.role
         let zxid = server.core.tree.lastProcessedZxid
         if role == .looking {
+            // What it applied before it stopped, in the same step, was committed.
+            if before != .looking, server.delivered != nil { show(server, at: zxid) }
             server.delivered = nil
             // A leader to be takes over what its log holds; nobody sees it yet.
             while let first = server.pending.first, first.number <= zxid {
@@ -52,6 +54,11 @@ extension Simulator {
         }
         if role == .leading && before != .leading { establish(server) }
         if zxid == server.seen && server.delivered != nil { return }
+        show(server, at: zxid)
+    }
+
+    /// What a serving member has applied.
+    private func show(_ server: LiveServer, at zxid: Zxid) {
         deliver(server, upTo: zxid)
         server.seen = zxid
         checker.compare(

@@ -38,6 +38,7 @@ extension Knobs {
             "voters": \.voters, "observers": \.observers, "clients": \.clients,
             "historyLimit": \.historyLimit, "snapCount": \.snapCount,
             "snapshotsKept": \.snapshotsKept, "linkDelayMicroseconds": \.linkDelay,
+            "busyReaders": \.busyReaders,
             "diskDelayMicroseconds": \.diskDelay, "thinkTimeMicroseconds": \.thinkTime,
             "pipelineDepth": \.pipelineDepth, "sessionTicks": \.sessionTicks,
             "faultTicks": \.faultTicks, "faultGapMicroseconds": \.faultGap,

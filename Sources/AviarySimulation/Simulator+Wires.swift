@@ -105,15 +105,33 @@ extension Simulator {
             wire.pipes[side.rawValue].isScheduled = true
             return schedule(.arrive(wire, side), at: due)
         }
-        wire.pipes[side.rawValue].segments.removeFirst()
-        scheduleArrival(wire, side)
-        switch first.segment {
-        case .end: hear(theEndOf: wire, side)
-        case .bytes(var bytes):
-            if side == .acceptor { wire.takenByAcceptor += bytes.readableBytes }
-            wire[side].input.writeBuffer(&bytes)
+        let isBusy = !wire.pipes[side.rawValue].isReaderBusy && oneIn(knobs.busyReaders)
+        wire.pipes[side.rawValue].isReaderBusy = isBusy
+        if isBusy {
+            wire.pipes[side.rawValue].isScheduled = true
+            return schedule(.arrive(wire, side), in: upTo(Int64(knobs.linkDelay)))
+        }
+        if case .end = first.segment {
+            hear(theEndOf: wire, side)
+        } else {
+            takeBytes(wire, side)
+            scheduleArrival(wire, side)
             read(wire, side)
         }
+    }
+
+    /// All that has arrived by now, as one read of a socket brings it.
+    private func takeBytes(_ wire: Wire, _ side: Wire.Side) {
+        var writes = 0
+        while let next = wire.pipes[side.rawValue].segments.first, next.at <= now,
+            case .bytes(var bytes) = next.segment
+        {
+            wire.pipes[side.rawValue].segments.removeFirst()
+            if side == .acceptor { wire.takenByAcceptor += bytes.readableBytes }
+            wire[side].input.writeBuffer(&bytes)
+            writes += 1
+        }
+        if case .quorum = wire.purpose, writes > 1 { statistics[.gatheredReads] += 1 }
     }
 
     private func read(_ wire: Wire, _ side: Wire.Side) {

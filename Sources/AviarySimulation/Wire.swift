@@ -41,6 +41,8 @@ final class Wire {
         var lastArrival: Int64 = 0
         /// The arrival of the first is on the agenda.
         var isScheduled = false
+        /// The reader has something else to do, and will read what comes meanwhile as well.
+        var isReaderBusy = false
     }
 
     /// One side's view.
