@@ -36,6 +36,20 @@ struct CRC32Tests {
         }
     }
 
+    @Test func `what is folded four blocks abreast gives the same`() {
+        var random = SeededRandom(seed: 8)
+        for count in 100..<600 {
+            let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            let expected = Self.reference(bytes)
+            for split in [0, 3, random.below(count), count - 16] {
+                var checksum = CRC32()
+                checksum.update(Array(bytes[..<split]).raw)
+                checksum.update(Array(bytes[split...]).raw)
+                #expect(checksum.value == expected, "\(count) bytes, \(split) first")
+            }
+        }
+    }
+
     @Test func `a stat is sixty bytes in the order of the digest`() {
         var stat = StatPersisted()
         stat.czxid = Zxid(0x0102_0304_0506_0708)
@@ -58,5 +72,8 @@ struct CRC32Tests {
             + bytes(stat.aversion) + bytes(stat.owner.rawValue)
         #expect(all.count == 60)
         #expect(checksum.value == Self.reference(all))
+        var other = CRC32()
+        other.updateByTables(CRC32.words(of: stat))
+        #expect(other == checksum)
     }
 }

@@ -41,22 +41,37 @@ struct CRC32: Hashable, Sendable {
 
     /// The 60 bytes of a node's stat, in the order of the digest.
     mutating func update(_ stat: StatPersisted) {
-        var words = InlineArray<15, UInt32>(repeating: 0)
-        func put(_ value: Int64, at index: Int) {
-            words[index] = UInt32(truncatingIfNeeded: value >> 32).bigEndian
-            words[index + 1] = UInt32(truncatingIfNeeded: value).bigEndian
-        }
-        put(stat.czxid.rawValue, at: 0)
-        put(stat.mzxid.rawValue, at: 2)
-        put(stat.pzxid.rawValue, at: 4)
-        put(stat.ctime, at: 6)
-        put(stat.mtime, at: 8)
-        words[10] = UInt32(bitPattern: stat.version).bigEndian
-        words[11] = UInt32(bitPattern: stat.cversion).bigEndian
-        words[12] = UInt32(bitPattern: stat.aversion).bigEndian
-        put(stat.owner.rawValue, at: 13)
+        let words = Self.words(of: stat)
+        let isDone = unsafe aviary_crc32_add_60(
+            &register, UInt32(words[0]), words[1], words[2], words[3], words[4], words[5],
+            words[6], words[7])
+        if !isDone { updateByTables(words) }
+    }
+
+    /// The same, as numbers whose most significant byte comes first; of the first, the lower half.
+    static func words(of stat: StatPersisted) -> InlineArray<8, UInt64> {
+        /// The lower half of a number and the upper one of that behind it.
+        func joined(_ first: UInt64, _ second: UInt64) -> UInt64 { first << 32 | second >> 32 }
+        let czxid = UInt64(bitPattern: stat.czxid.rawValue)
+        let mzxid = UInt64(bitPattern: stat.mzxid.rawValue)
+        let pzxid = UInt64(bitPattern: stat.pzxid.rawValue)
+        let ctime = UInt64(bitPattern: stat.ctime)
+        let mtime = UInt64(bitPattern: stat.mtime)
+        let version = UInt64(UInt32(bitPattern: stat.version))
+        let cversion = UInt64(UInt32(bitPattern: stat.cversion))
+        let aversion = UInt64(UInt32(bitPattern: stat.aversion))
+        return [
+            czxid >> 32, joined(czxid, mzxid), joined(mzxid, pzxid), joined(pzxid, ctime),
+            joined(ctime, mtime), mtime << 32 | version, cversion << 32 | aversion,
+            UInt64(bitPattern: stat.owner.rawValue),
+        ]
+    }
+
+    mutating func updateByTables(_ words: InlineArray<8, UInt64>) {
+        var words = words
+        for index in words.indices { words[index] = words[index].bigEndian }
         // Integers have no bytes between them.
-        update(unsafe words.span.bytes)
+        updateByTables(unsafe words.span.bytes.extracting(droppingFirst: 4))
     }
 
     @inline(__always)

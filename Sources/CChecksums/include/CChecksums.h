@@ -11,6 +11,10 @@
 /// multiplication, or this was not built for its kind.
 bool aviary_crc32_add(uint32_t *crc, const void *bytes, size_t count);
 
+/// The same with 60 bytes, which are given as numbers whose most significant byte comes first.
+bool aviary_crc32_add_60(uint32_t *crc, uint32_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+                         uint64_t f, uint64_t g, uint64_t h);
+
 /// Takes bytes into the two sums of an Adler-32, sixteen at a time, as many as there are, and takes no
 /// remainder: `low` grows by at most 255 for a byte, `high` by what `low` is after it.
 ///
