@@ -27,12 +27,8 @@ extension ServerCore {
     /// - Parameter hash: of the path.
     func state(of path: RawSpan, hash: UInt32) -> NodeState? {
         if let state = outstanding.find(path, hash: hash) { return state.exists ? state : nil }
-        guard let id = tree.find(path, hash: hash),
-            !outstanding.isEnding(tree.nodes.read(id) { $0.owner })
-        else {
-            return nil
-        }
-        return state(of: id)
+        guard let state = tree.find(path, hash: hash).map({ state(of: $0) }) else { return nil }
+        return outstanding.isEnding(state.stat.owner) ? nil : state
     }
 
     /// A node of the tree as it is applied.
