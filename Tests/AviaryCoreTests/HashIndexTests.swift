@@ -25,4 +25,28 @@ struct HashIndexTests {
             #expect((found != nil) == model.contains(probe))
         }
     }
+
+    @Test func `a large one is in parts, and gives back its room`() {
+        var random = SeededRandom(seed: 5)
+        var index = HashIndex()
+        var hashes: [UInt32] = []
+        for number in 0..<UInt32(50_000) {
+            let hash = UInt32(truncatingIfNeeded: random.next())
+            index.insert(hash: hash, number)
+            hashes.append(hash)
+        }
+        func isIn(_ number: Int) -> Bool {
+            index.find(hash: hashes[number]) { $0 == number } == UInt32(number)
+        }
+        #expect(index.count == hashes.count)
+        #expect(hashes.indices.allSatisfy(isIn))
+        // At most three quarters are used, and at least half of that after growing.
+        #expect(index.slotCount > hashes.count * 4 / 3 && index.slotCount < hashes.count * 3)
+        for number in hashes.indices where number % 100 != 0 {
+            index.remove(hash: hashes[number], UInt32(number))
+        }
+        #expect(index.count == 500)
+        #expect(hashes.indices.allSatisfy { isIn($0) == ($0 % 100 == 0) })
+        #expect(index.slotCount * MemoryLayout<UInt64>.stride <= 2 * Room.bytesKept)
+    }
 }

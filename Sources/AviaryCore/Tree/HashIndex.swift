@@ -1,66 +1,145 @@
 /// Open addressing from a 32-bit hash to a 32-bit number. What the number stands for, and whether it
 /// is the one looked for, is the caller's to say, so no key is stored.
+///
+/// A large one is in parts, by the first bits of the hash. Each grows by itself, so that nobody waits
+/// until millions of entries have moved.
 package struct HashIndex: Sendable {
-    /// The hash in the high half, the number plus one in the low; 0 is free.
-    private var slots: [UInt64]
-    private var size: Int
+    private var parts = [Part(bits: 0)]
+    /// How many bits of a hash say which part it is in.
+    private var bits: UInt64 = 0
     package private(set) var count = 0
+    /// Of all parts.
+    private(set) var slotCount = Part.smallestSize
 
-    private static let smallestSize = 16
+    private static let bitsOfLarge: UInt64 = 8
+    /// One with more is in parts.
+    private static let largestWhole = 8192
 
-    package init() {
-        size = Self.smallestSize
-        slots = [UInt64](repeating: 0, count: size)
-    }
-
-    /// Where a hash belongs: as far in as it is among all hashes. So the slots are in about the order
-    /// of the hashes, and those of another size are filled from one end to the other.
-    @inline(__always)
-    private func home(of hash: UInt32) -> Int {
-        Int(truncatingIfNeeded: (UInt64(hash) &* UInt64(size)) >> 32)
-    }
+    package init() {}
 
     @inline(__always)
-    private func position(after position: Int) -> Int {
-        position + 1 == size ? 0 : position + 1
-    }
-
-    private func distance(from first: Int, to second: Int) -> Int {
-        second >= first ? second - first : second - first + size
-    }
+    private func part(of hash: UInt32) -> Int { Int((UInt64(hash) &<< bits) &>> 32) }
 
     @inline(__always)
     package func find(hash: UInt32, where matches: (UInt32) -> Bool) -> UInt32? {
-        var position = home(of: hash)
-        while true {
-            let slot = slots[position]
-            if slot == 0 { return nil }
-            let number = UInt32(truncatingIfNeeded: slot) &- 1
-            if UInt32(truncatingIfNeeded: slot >> 32) == hash && matches(number) { return number }
-            position = self.position(after: position)
+        unsafe parts.withUnsafeBufferPointer { parts in
+            unsafe Self.find(hash, in: parts[part(of: hash)].slots, bits, matches)
+        }
+    }
+
+    @inline(__always)
+    private static func find(
+        _ hash: UInt32, in slots: [UInt64], _ bits: UInt64, _ matches: (UInt32) -> Bool
+    ) -> UInt32? {
+        unsafe slots.withUnsafeBufferPointer { slots in
+            var position = Part.home(of: hash, bits, among: slots.count)
+            while true {
+                let slot = unsafe slots[position]
+                if slot == 0 { return nil }
+                let number = UInt32(truncatingIfNeeded: slot) &- 1
+                if UInt32(truncatingIfNeeded: slot >> 32) == hash && matches(number) {
+                    return number
+                }
+                position += 1
+                if position == slots.count { position = 0 }
+            }
         }
     }
 
     /// - Precondition: no number that matches is in already.
     package mutating func insert(hash: UInt32, _ number: UInt32) {
-        if (count + 1) * 4 > size * 3 { resize(to: size + size / 2) }
-        place(UInt64(hash) << 32 | UInt64(number + 1))
+        if count == Self.largestWhole && bits == 0 { divide() }
+        let part = part(of: hash)
+        slotCount += parts[part].insert(Part.slot(hash, number))
         count += 1
     }
 
     /// - Precondition: the number is in under this hash.
     package mutating func remove(hash: UInt32, _ number: UInt32) {
-        let wanted = UInt64(hash) << 32 | UInt64(number + 1)
-        var position = home(of: hash)
+        let part = part(of: hash)
+        parts[part].remove(Part.slot(hash, number))
+        count -= 1
+        if Room.isSpare(slotCount, for: count, of: MemoryLayout<UInt64>.stride) {
+            slotCount += parts[part].giveBackRoom()
+        }
+    }
+
+    private mutating func divide() {
+        bits = Self.bitsOfLarge
+        let whole = parts[0]
+        parts = [Part](repeating: Part(bits: bits), count: 1 << Int(bits))
+        slotCount = parts.count * Part.smallestSize
+        for slot in whole.slots where slot != 0 {
+            let hash = UInt32(truncatingIfNeeded: slot >> 32)
+            slotCount += parts[part(of: hash)].insert(slot)
+        }
+    }
+}
+
+/// The entries whose hashes begin with certain bits.
+private struct Part: Sendable {
+    /// The hash in the high half, the number plus one in the low; 0 is free.
+    private(set) var slots = [UInt64](repeating: 0, count: smallestSize)
+    private var count = 0
+    /// How many bits all hashes here have in common.
+    private let bits: UInt64
+
+    static let smallestSize = 16
+
+    init(bits: UInt64) {
+        self.bits = bits
+    }
+
+    @inline(__always)
+    static func slot(_ hash: UInt32, _ number: UInt32) -> UInt64 {
+        UInt64(hash) << 32 | UInt64(number + 1)
+    }
+
+    /// Where a hash belongs: as far in as it is among all hashes. So the slots are in about the order
+    /// of the hashes, and those of another size are filled from one end to the other.
+    @inline(__always)
+    static func home(of hash: UInt32, _ bits: UInt64, among size: Int) -> Int {
+        let others = UInt32(truncatingIfNeeded: UInt64(hash) &<< bits)
+        return Int(truncatingIfNeeded: (UInt64(others) &* UInt64(size)) &>> 32)
+    }
+
+    private func home(of slot: UInt64) -> Int {
+        Self.home(of: UInt32(truncatingIfNeeded: slot >> 32), bits, among: slots.count)
+    }
+
+    @inline(__always)
+    private func position(after position: Int) -> Int {
+        position + 1 == slots.count ? 0 : position + 1
+    }
+
+    private func distance(from first: Int, to second: Int) -> Int {
+        second >= first ? second - first : second - first + slots.count
+    }
+
+    /// - Returns: how many slots there are more.
+    mutating func insert(_ slot: UInt64) -> Int {
+        let before = slots.count
+        if (count + 1) * 4 > before * 3 { resize(to: before + before / 4) }
+        place(slot)
+        count += 1
+        return slots.count - before
+    }
+
+    mutating func remove(_ wanted: UInt64) {
+        var position = home(of: wanted)
         while slots[position] != wanted {
             precondition(slots[position] != 0, "the number is not in the index")
             position = self.position(after: position)
         }
         closeGap(at: position)
         count -= 1
-        if Room.isSpare(size, for: count, of: MemoryLayout<UInt64>.stride) {
-            resize(to: max(Self.smallestSize, size / 4))
-        }
+    }
+
+    /// - Returns: how many slots there are more, which are fewer.
+    mutating func giveBackRoom() -> Int {
+        let before = slots.count
+        if count < before / 8 { resize(to: max(Self.smallestSize, before / 4)) }
+        return slots.count - before
     }
 
     /// Moves later entries of the run back, so that no tombstone is needed.
@@ -68,8 +147,7 @@ package struct HashIndex: Sendable {
         var gap = position
         var next = self.position(after: gap)
         while slots[next] != 0 {
-            let home = home(of: UInt32(truncatingIfNeeded: slots[next] >> 32))
-            if distance(from: home, to: next) >= distance(from: gap, to: next) {
+            if distance(from: home(of: slots[next]), to: next) >= distance(from: gap, to: next) {
                 slots[gap] = slots[next]
                 gap = next
             }
@@ -80,13 +158,12 @@ package struct HashIndex: Sendable {
 
     private mutating func resize(to newSize: Int) {
         let old = slots
-        size = newSize
-        slots = [UInt64](repeating: 0, count: size)
+        slots = [UInt64](repeating: 0, count: newSize)
         for slot in old where slot != 0 { place(slot) }
     }
 
     private mutating func place(_ slot: UInt64) {
-        var position = home(of: UInt32(truncatingIfNeeded: slot >> 32))
+        var position = home(of: slot)
         while slots[position] != 0 { position = self.position(after: position) }
         slots[position] = slot
     }
