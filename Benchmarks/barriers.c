@@ -21,8 +21,6 @@ static Conn *conns;
 static Client *clients;
 static uint64_t operations, reads;
 static int up_count, finished, preparing;
-static uint64_t last_pings;
-enum { PING_XID = -2 };
 
 static void fail(const char *what, int err) { fprintf(stderr, "barriers: %s: error %d\n", what, err); exit(1); }
 
@@ -134,10 +132,7 @@ static void turn(void) {
     flush_out(c);
   }
   // Who waits long at a barrier would else lose its session, as would who made the barriers.
-  uint64_t t = now_ns();
-  if (up_count <= client_count || t - last_pings < (uint64_t)session_ms * 1000000 / 4) return;
-  last_pings = t;
-  for (int i = 0; i <= client_count; i++) { send_simple(&conns[i], OP_PING, PING_XID, t); flush_out(&conns[i]); }
+  keep_sessions(conns, client_count + 1, now_ns());
 }
 static void prepare(void) {
   char path[160]; static const uint8_t nothing[1]; Conn *boss = &conns[client_count];

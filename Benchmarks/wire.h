@@ -130,6 +130,19 @@ static void on_readable(Conn *c) {
   }
 }
 
+// MARK: staying
+
+enum { PING_XID = -2 };
+static void ping(Conn *c, uint64_t t) { send_simple(c, OP_PING, PING_XID, t); flush_out(c); }
+// To be called often: sessions that have nothing else to say are kept.
+static void keep_sessions(Conn *conns, int count, uint64_t t) {
+  static uint64_t last;
+  if (!last) last = t;
+  if (t - last <= (uint64_t)session_ms * 1000000ull / 3) return;
+  last = t;
+  for (int i = 0; i < count; i++) if (conns[i].up) ping(&conns[i], t);
+}
+
 // MARK: beginning
 
 // "HOST:PORT,HOST:PORT": whoever has index i connects to the i-th of them, modulo their number.

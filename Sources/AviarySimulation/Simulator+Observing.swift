@@ -53,12 +53,12 @@ extension Simulator {
             return
         }
         if role == .leading && before != .leading { establish(server) }
-        if zxid == server.seen && server.delivered != nil { return }
         show(server, at: zxid)
     }
 
     /// What a serving member has applied.
     private func show(_ server: LiveServer, at zxid: Zxid) {
+        if zxid == server.seen && server.delivered != nil { return }
         deliver(server, upTo: zxid)
         server.seen = zxid
         checker.compare(

@@ -88,8 +88,12 @@ extension Simulator {
         guard !wire.pipes[side.rawValue].isScheduled,
             let first = wire.pipes[side.rawValue].segments.first
         else { return }
+        scheduleArrival(wire, side, at: first.at)
+    }
+
+    private func scheduleArrival(_ wire: Wire, _ side: Wire.Side, at time: Int64) {
         wire.pipes[side.rawValue].isScheduled = true
-        schedule(.arrive(wire, side), at: first.at)
+        schedule(.arrive(wire, side), at: time)
     }
 
     // MARK: Arriving
@@ -101,15 +105,11 @@ extension Simulator {
         }
         let (from, to) = (wire[side.other].node, wire[side].node)
         let due = max(first.at, network.cutEnd(from: from, to: to))
-        if due > now {
-            wire.pipes[side.rawValue].isScheduled = true
-            return schedule(.arrive(wire, side), at: due)
-        }
+        if due > now { return scheduleArrival(wire, side, at: due) }
         let isBusy = !wire.pipes[side.rawValue].isReaderBusy && oneIn(knobs.busyReaders)
         wire.pipes[side.rawValue].isReaderBusy = isBusy
         if isBusy {
-            wire.pipes[side.rawValue].isScheduled = true
-            return schedule(.arrive(wire, side), in: upTo(Int64(knobs.linkDelay)))
+            return scheduleArrival(wire, side, at: now + upTo(Int64(knobs.linkDelay)))
         }
         if case .end = first.segment {
             hear(theEndOf: wire, side)

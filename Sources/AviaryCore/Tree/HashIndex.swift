@@ -22,27 +22,9 @@ package struct HashIndex: Sendable {
 
     @inline(__always)
     package func find(hash: UInt32, where matches: (UInt32) -> Bool) -> UInt32? {
+        // Looked at where it is: what comes out of an array is retained and released.
         unsafe parts.withUnsafeBufferPointer { parts in
-            unsafe Self.find(hash, in: parts[part(of: hash)].slots, bits, matches)
-        }
-    }
-
-    @inline(__always)
-    private static func find(
-        _ hash: UInt32, in slots: [UInt64], _ bits: UInt64, _ matches: (UInt32) -> Bool
-    ) -> UInt32? {
-        unsafe slots.withUnsafeBufferPointer { slots in
-            var position = Part.home(of: hash, bits, among: slots.count)
-            while true {
-                let slot = unsafe slots[position]
-                if slot == 0 { return nil }
-                let number = UInt32(truncatingIfNeeded: slot) &- 1
-                if UInt32(truncatingIfNeeded: slot >> 32) == hash && matches(number) {
-                    return number
-                }
-                position += 1
-                if position == slots.count { position = 0 }
-            }
+            unsafe parts[part(of: hash)].find(hash, where: matches)
         }
     }
 
@@ -70,8 +52,7 @@ package struct HashIndex: Sendable {
         parts = [Part](repeating: Part(bits: bits), count: 1 << Int(bits))
         slotCount = parts.count * Part.smallestSize
         for slot in whole.slots where slot != 0 {
-            let hash = UInt32(truncatingIfNeeded: slot >> 32)
-            slotCount += parts[part(of: hash)].insert(slot)
+            slotCount += parts[part(of: Part.hash(of: slot))].insert(slot)
         }
     }
 }
@@ -95,16 +76,14 @@ private struct Part: Sendable {
         UInt64(hash) << 32 | UInt64(number + 1)
     }
 
+    static func hash(of slot: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: slot >> 32) }
+
     /// Where a hash belongs: as far in as it is among all hashes. So the slots are in about the order
     /// of the hashes, and those of another size are filled from one end to the other.
     @inline(__always)
-    static func home(of hash: UInt32, _ bits: UInt64, among size: Int) -> Int {
+    private func home(of hash: UInt32) -> Int {
         let others = UInt32(truncatingIfNeeded: UInt64(hash) &<< bits)
-        return Int(truncatingIfNeeded: (UInt64(others) &* UInt64(size)) &>> 32)
-    }
-
-    private func home(of slot: UInt64) -> Int {
-        Self.home(of: UInt32(truncatingIfNeeded: slot >> 32), bits, among: slots.count)
+        return Int(truncatingIfNeeded: (UInt64(others) &* UInt64(slots.count)) &>> 32)
     }
 
     @inline(__always)
@@ -114,6 +93,18 @@ private struct Part: Sendable {
 
     private func distance(from first: Int, to second: Int) -> Int {
         second >= first ? second - first : second - first + slots.count
+    }
+
+    @inline(__always)
+    func find(_ hash: UInt32, where matches: (UInt32) -> Bool) -> UInt32? {
+        var position = home(of: hash)
+        while true {
+            let slot = slots[position]
+            if slot == 0 { return nil }
+            let number = UInt32(truncatingIfNeeded: slot) &- 1
+            if Self.hash(of: slot) == hash && matches(number) { return number }
+            position = self.position(after: position)
+        }
     }
 
     /// - Returns: how many slots there are more.
@@ -126,7 +117,7 @@ private struct Part: Sendable {
     }
 
     mutating func remove(_ wanted: UInt64) {
-        var position = home(of: wanted)
+        var position = home(of: Self.hash(of: wanted))
         while slots[position] != wanted {
             precondition(slots[position] != 0, "the number is not in the index")
             position = self.position(after: position)
@@ -147,7 +138,8 @@ private struct Part: Sendable {
         var gap = position
         var next = self.position(after: gap)
         while slots[next] != 0 {
-            if distance(from: home(of: slots[next]), to: next) >= distance(from: gap, to: next) {
+            let home = home(of: Self.hash(of: slots[next]))
+            if distance(from: home, to: next) >= distance(from: gap, to: next) {
                 slots[gap] = slots[next]
                 gap = next
             }
@@ -163,7 +155,7 @@ private struct Part: Sendable {
     }
 
     private mutating func place(_ slot: UInt64) {
-        var position = home(of: slot)
+        var position = home(of: Self.hash(of: slot))
         while slots[position] != 0 { position = self.position(after: position) }
         slots[position] = slot
     }
