@@ -83,6 +83,7 @@ enum IPAddress {
     /// As Java writes an address, since that is what ACLs name: of IPv6 all eight groups, without
     /// leading zeros. An IPv4 client of a socket for both is an IPv4 client.
     static func javaText(of address: String) -> String {
+        guard address.contains(":") else { return address }
         let mapped = "::ffff:"
         if address.hasPrefix(mapped) && address.contains(".") {
             return String(address.dropFirst(mapped.count))

@@ -50,7 +50,8 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     private func connected(_ context: ChannelHandlerContext) {
         if id != nil { return }
-        let remote = RemoteAddress(context.remoteAddress)
+        // The channel's is the one it asked for as it came; the context asks the system again.
+        let remote = RemoteAddress(context.channel.remoteAddress)
         id = host.connect(self, from: remote, on: context.eventLoop)
         if id == nil { close() }
     }
@@ -155,8 +156,7 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
 
     private func take(_ outbox: ServerCore.Outbox) {
         next = outbox.next
-        write(outbox.bytes)
-        if next == .close { close() }
+        if next == .close { close(after: outbox.bytes) } else { write(outbox.bytes) }
     }
 
     private func write(_ bytes: ByteBuffer) {
@@ -172,17 +172,18 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
     }
 
     /// After everything that was written is sent, or the client has had time enough to take it.
-    private func close() {
+    private func close(after farewell: ByteBuffer = ByteBuffer()) {
         if isClosing { return }
         isClosing = true
         guard let context else { return }
         needsFlush = false
         let channel = context.channel
+        // This may end at once, and the connection with it.
+        channel.writeAndFlush(farewell).whenComplete { _ in channel.close(promise: nil) }
+        guard channel.isActive else { return }
         closeLimit = context.eventLoop.scheduleTask(in: Self.longestClose) {
             channel.close(promise: nil)
         }
-        // This may end at once, and the connection with it.
-        channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
     }
 
     /// On the loop: ends the connection without a farewell, as a machine that fails does. What was
@@ -208,10 +209,9 @@ final class ClientConnectionHandler: ChannelDuplexHandler {
         if word == "stmk" && mask == nil { return nil }
         guard
             let answer = words.answer(
-                to: word, mask: mask, host: host, port: context?.localAddress?.port ?? 0)
+                to: word, mask: mask, host: host, port: context?.channel.localAddress?.port ?? 0)
         else { return false }
-        write(ByteBuffer(string: answer))
-        close()
+        close(after: ByteBuffer(string: answer))
         return true
     }
 }
