@@ -38,24 +38,24 @@ struct QuorumWireTests {
     @Test func `what lacks the data it needs is refused`() {
         for kind in [QuorumPacket.Kind.request, .ackEpoch, .revalidate] {
             #expect(throws: WireError.unexpectedNull) {
-                try LearnerMessage(QuorumPacket(kind, .zero))
+                try QuorumPacket(kind, .zero).learnerMessage
             }
         }
         for kind in [QuorumPacket.Kind.proposal, .inform, .leaderInfo, .commitAndActivate] {
             #expect(throws: WireError.unexpectedNull) {
-                try LeaderMessage(QuorumPacket(kind, .zero))
+                try QuorumPacket(kind, .zero).leaderMessage
             }
         }
         #expect(throws: WireError.truncated) {
-            try LearnerMessage(QuorumPacket(.ping, .zero, data: ByteBuffer(bytes: [1, 2, 3])))
+            try QuorumPacket(.ping, .zero, data: ByteBuffer(bytes: [1, 2, 3])).learnerMessage
         }
     }
 
     @Test func `an unknown packet is passed over, not refused`() throws {
         var packet = QuorumPacket(.ping, .zero)
         packet.type = 99
-        #expect(try LearnerMessage(packet) == .unknown(type: 99))
-        #expect(try LeaderMessage(packet) == .unknown(type: 99))
+        #expect(try packet.learnerMessage == .unknown(type: 99))
+        #expect(try packet.leaderMessage == .unknown(type: 99))
     }
 
     @Test(arguments: [8, 12, 20])
@@ -102,8 +102,7 @@ struct QuorumWireTests {
             let answer = LeaderMessage.revalidated(SessionID(0x0102_0304), isValid: isValid)
             var bytes = ByteBuffer()
             answer.write(to: &bytes)
-            var memo = IdentityMemo()
-            let packet = try #require(try QuorumPacketDecoder().takePacket(from: &bytes, &memo))
+            let packet = try #require(try takePackets(from: &bytes).first)
             #expect(packet.zxid == Zxid(-1))
             let data = try #require(packet.data)
             #expect(Array(data.readableBytesView) == [0, 0, 0, 0, 1, 2, 3, 4, isValid ? 1 : 0])
@@ -116,15 +115,10 @@ struct QuorumWireTests {
         var bytes = ByteBuffer()
         LearnerMessage.ack(Zxid(5), count: 3).write(to: &bytes)
         LeaderMessage.commit(Zxid(8), count: 2).write(to: &bytes)
-        var packets: [QuorumPacket] = []
-        var memo = IdentityMemo()
-        while let packet = try QuorumPacketDecoder().takePacket(from: &bytes, &memo) {
-            packets.append(packet)
-        }
         let expected =
             [(.ack, 5), (.ack, 6), (.ack, 7), (.commit, 8), (.commit, 9)]
             as [(QuorumPacket.Kind, Int64)]
-        #expect(packets == expected.map { QuorumPacket($0, Zxid($1)) })
+        #expect(try takePackets(from: &bytes) == expected.map { QuorumPacket($0, Zxid($1)) })
     }
 
     /// What is asked for is done after the step that brings it, what is acknowledged within it.
@@ -183,6 +177,49 @@ func firstPacket(
     in bytes: [UInt8], maximumLength: Int = QuorumPacketDecoder.defaultMaximumLength
 ) throws -> QuorumPacket? {
     var buffer = ByteBuffer(bytes: bytes)
+    return try takePackets(from: &buffer, maximumLength: maximumLength).first
+}
+
+/// Takes the packets that are all there.
+func takePackets(
+    from buffer: inout ByteBuffer, maximumLength: Int = QuorumPacketDecoder.defaultMaximumLength
+) throws -> [QuorumPacket] {
+    let decoder = QuorumPacketDecoder(maximumLength: maximumLength)
     var memo = IdentityMemo()
-    return try QuorumPacketDecoder(maximumLength: maximumLength).takePacket(from: &buffer, &memo)
+    var packets: [QuorumPacket] = []
+    while let layout = try decoder.nextPacket(in: buffer.readableBytesSpan, from: 0) {
+        packets.append(try QuorumPacket(layout, in: buffer, &memo))
+        buffer.moveReaderIndex(forwardBy: layout.end)
+    }
+    return packets
+}
+
+extension QuorumPacket {
+    private var arrived: PacketBuffer {
+        var bytes = ByteBuffer()
+        write(to: &bytes)
+        var arrived = PacketBuffer()
+        arrived.append(bytes)
+        return arrived
+    }
+
+    /// What a learner takes it for.
+    var leaderMessage: LeaderMessage {
+        get throws {
+            var said: [LeaderMessage] = []
+            var arrived = arrived
+            try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
+            return try #require(said.first)
+        }
+    }
+
+    /// What a leader takes it for.
+    var learnerMessage: LearnerMessage {
+        get throws {
+            var said: [[LearnerMessage]] = []
+            var arrived = arrived
+            try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
+            return try #require(said.first?.first)
+        }
+    }
 }

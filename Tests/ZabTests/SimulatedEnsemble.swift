@@ -261,17 +261,12 @@ extension LearnerMessage {
     fileprivate var throughTheWire: LearnerMessage {
         var bytes = ByteBuffer()
         write(to: &bytes)
-        var again: LearnerMessage?
-        for packet in packets(in: &bytes) {
-            guard let next = try? LearnerMessage(packet) else {
-                preconditionFailure("what is written can be read")
-            }
-            again = again?.joined(with: next) ?? next
-        }
-        guard let again, again == self else {
-            preconditionFailure("it is read as it was written")
-        }
-        return again
+        var arrived = PacketBuffer()
+        arrived.append(bytes)
+        var read: [[LearnerMessage]] = []
+        let isReadable = (try? arrived.takeMessages(QuorumPacketDecoder(), into: &read)) != nil
+        precondition(isReadable && read == [[self]], "it is read as it was written")
+        return read[0][0]
     }
 }
 
@@ -280,25 +275,11 @@ extension LeaderMessage {
     fileprivate var throughTheWire: LeaderMessage {
         var bytes = ByteBuffer()
         write(to: &bytes)
-        var run = CommitRun()
+        var arrived = PacketBuffer()
+        arrived.append(bytes)
         var read: [LeaderMessage] = []
-        for packet in packets(in: &bytes) {
-            guard let next = try? LeaderMessage(packet) else {
-                preconditionFailure("what is written can be read")
-            }
-            run.pass(next) { read.append($0) }
-        }
-        run.end { read.append($0) }
-        precondition(read == [self], "it is read as it was written")
+        let isReadable = (try? arrived.takeMessages(QuorumPacketDecoder(), into: &read)) != nil
+        precondition(isReadable && read == [self], "it is read as it was written")
         return read[0]
     }
-}
-
-private func packets(in bytes: inout ByteBuffer) -> [QuorumPacket] {
-    var list: [QuorumPacket] = []
-    var memo = IdentityMemo()
-    while let packet = try? QuorumPacketDecoder().takePacket(from: &bytes, &memo) {
-        list.append(packet)
-    }
-    return list
 }

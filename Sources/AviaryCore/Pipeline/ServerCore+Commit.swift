@@ -315,18 +315,15 @@ extension ServerCore {
         case .multi(let results):
             guard let parts = record.parts?.list else { return }
             var byteCount = MultiHeader.byteCount
-            for (index, part) in parts.enumerated() {
-                byteCount += Self.byteCount(
-                    of: results[index], record.code(index, of: part), record.path(of: part))
+            for index in parts.indices {
+                byteCount += Self.byteCount(of: results[index], parts[index], index, record)
             }
             writeReply(
                 caller.xid, zxid, to: &reply, slot, at: now, arrivedAt: caller.arrivedAt,
                 byteCount: byteCount
             ) { fields in
-                for (index, part) in parts.enumerated() {
-                    Self.write(
-                        results[index], record.code(index, of: part), record.path(of: part),
-                        to: &fields)
+                for index in parts.indices {
+                    Self.write(results[index], parts[index], index, record, to: &fields)
                 }
                 MultiHeader.end.write(to: &fields)
             }
@@ -334,35 +331,37 @@ extension ServerCore {
     }
 
     private static func byteCount(
-        of result: OperationResult, _ type: OpCode, _ path: RawSpan
+        of result: OperationResult, _ part: TxnParts.Part, _ index: Int,
+        _ record: borrowing Record
     ) -> Int {
         switch result {
         case .failed: MultiHeader.byteCount + 4
         case .created:
-            MultiHeader.byteCount + JuteFields.byteCount(of: path)
-                + (type == .create ? 0 : Stat.byteCount)
+            MultiHeader.byteCount + JuteFields.byteCount(of: record.path(of: part))
+                + (record.code(index, of: part) == .create ? 0 : Stat.byteCount)
         case .changed: MultiHeader.byteCount + Stat.byteCount
         case .done: MultiHeader.byteCount
         }
     }
 
     private static func write(
-        _ result: OperationResult, _ type: OpCode, _ path: RawSpan, to fields: inout JuteFields
+        _ result: OperationResult, _ part: TxnParts.Part, _ index: Int,
+        _ record: borrowing Record, to fields: inout JuteFields
     ) {
         switch result {
         case .failed(let error):
             MultiHeader(type: -1, done: false, error: error).write(to: &fields)
             fields.write(error)
         case .created(let stat):
-            let form: OpCode = type == .create ? .create : .create2
+            let form: OpCode = record.code(index, of: part) == .create ? .create : .create2
             MultiHeader(type: form.rawValue, done: false, error: 0).write(to: &fields)
-            fields.write(path)
+            fields.write(record.path(of: part))
             if form == .create2 { stat.write(to: &fields) }
         case .changed(let stat):
-            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
+            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
             stat.write(to: &fields)
         case .done:
-            MultiHeader(type: type.rawValue, done: false, error: 0).write(to: &fields)
+            MultiHeader(type: part.type.rawValue, done: false, error: 0).write(to: &fields)
         }
     }
 }

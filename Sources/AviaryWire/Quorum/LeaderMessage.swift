@@ -32,17 +32,17 @@ package enum LeaderMessage: Hashable, Sendable {
     case unknown(type: Int32)
 
     /// Reads a packet where it stands. What most of them are is not made a packet first.
-    package init(
+    init(
         _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
     ) throws(WireError) {
         switch layout.kind {
         case .proposal: self = .proposal(layout.zxid, try layout.requiredData(in: buffer))
         case .commit: self = .commit(layout.zxid)
-        default: try self.init(QuorumPacket(layout, in: buffer, &memo))
+        default: try self.init(rare: QuorumPacket(layout, in: buffer, &memo))
         }
     }
 
-    package init(_ packet: QuorumPacket) throws(WireError) {
+    private init(rare packet: QuorumPacket) throws(WireError) {
         switch packet.kind {
         case .leaderInfo:
             let version = try packet.payload { reader throws(WireError) in try reader.readInt() }
@@ -54,8 +54,6 @@ package enum LeaderMessage: Hashable, Sendable {
             let text = packet.data.map { ByteString([UInt8](copying: $0.readableBytesSpan)) }
             self = .newLeader(packet.zxid, configuration: text)
         case .upToDate: self = .upToDate
-        case .proposal: self = .proposal(packet.zxid, try packet.requiredData)
-        case .commit: self = .commit(packet.zxid)
         case .inform: self = .inform(packet.zxid, try packet.requiredData)
         case .commitAndActivate:
             self = .commitAndActivate(packet.zxid, leader: try packet.leader)

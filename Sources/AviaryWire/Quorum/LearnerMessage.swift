@@ -23,7 +23,7 @@ package enum LearnerMessage: Hashable, Sendable {
     }
 
     /// Reads a packet where it stands. What most of them are is not made a packet first.
-    package init(
+    init(
         _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
     ) throws(WireError) {
         switch layout.kind {
@@ -32,17 +32,16 @@ package enum LearnerMessage: Hashable, Sendable {
             let identities = try memo.read(buffer.readableBytesSpan.extracting(layout.identities))
             let data = try layout.requiredData(in: buffer)
             self = .request(try ForwardedRequest(data: data, identities: identities))
-        default: try self.init(QuorumPacket(layout, in: buffer, &memo))
+        default: try self.init(rare: QuorumPacket(layout, in: buffer, &memo))
         }
     }
 
-    package init(_ packet: QuorumPacket) throws(WireError) {
+    private init(rare packet: QuorumPacket) throws(WireError) {
         switch packet.kind {
         case .followerInfo:
             self = .followerInfo(try Self.info(packet.data), accepted: packet.zxid)
         case .observerInfo:
             self = .observerInfo(try Self.info(packet.data), accepted: packet.zxid)
-        case .ack: self = .ack(packet.zxid)
         case .ackEpoch:
             let epoch = try packet.payload { reader throws(WireError) in try reader.readInt() }
             self = .ackEpoch(lastZxid: packet.zxid, currentEpoch: epoch)
@@ -52,7 +51,6 @@ package enum LearnerMessage: Hashable, Sendable {
                 try SessionTouch(from: &reader)
             }
             self = .revalidate(touch.session, timeoutMilliseconds: touch.timeoutMilliseconds)
-        case .request: self = .request(try Self.request(packet))
         default: self = .unknown(type: packet.type)
         }
     }
@@ -70,11 +68,6 @@ package enum LearnerMessage: Hashable, Sendable {
         list.reserveCapacity(reader.remaining / SessionTouch.byteCount)
         while reader.remaining > 0 { list.append(try SessionTouch(from: &reader)) }
         return list
-    }
-
-    private static func request(_ packet: QuorumPacket) throws(WireError) -> ForwardedRequest {
-        guard let data = packet.data else { throw .unexpectedNull }
-        return try ForwardedRequest(data: data, identities: packet.identities)
     }
 
     /// Writes the packets that say this; none for what has no meaning.

@@ -4,7 +4,7 @@ package import NIOCore
 /// Packets stand back to back in the stream, with no length around them.
 ///
 /// Source: `QuorumPacket` of zookeeper.jute, 3.9.5.
-package struct QuorumPacket: WireRecord, Hashable {
+package struct QuorumPacket: Hashable, Sendable {
     /// As it came; it need not be a known `Kind`.
     package var type: Int32
     package var zxid: Zxid
@@ -47,15 +47,8 @@ package struct QuorumPacket: WireRecord, Hashable {
 
     package var kind: Kind? { Kind(rawValue: type) }
 
-    package init(from reader: inout JuteReader) throws(WireError) {
-        type = try reader.readInt()
-        zxid = Zxid(try reader.readLong())
-        data = try reader.readRange().map { ByteBuffer(copying: reader.span($0)) }
-        identities = try Self.readIdentities(from: &reader)
-    }
-
-    /// The same without a copy of the data, which then holds on to the whole buffer.
-    init(
+    /// Its data holds on to the whole buffer.
+    package init(
         _ layout: PacketLayout, in buffer: ByteBuffer, _ memo: inout IdentityMemo
     ) throws(WireError) {
         type = layout.type

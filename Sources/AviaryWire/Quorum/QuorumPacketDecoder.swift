@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// What a packet begins with, and where the rest of it is among the bytes it came with.
 package struct PacketLayout: Sendable {
@@ -80,19 +80,6 @@ package struct QuorumPacketDecoder: Sendable {
         }
         return PacketLayout(
             in: bytes, start: start, data: data, identities: identities, end: position)
-    }
-
-    /// Takes the next packet out of a buffer, which its data go on sharing. Nil if it has not all
-    /// arrived.
-    package func takePacket(
-        from buffer: inout ByteBuffer, _ memo: inout IdentityMemo
-    ) throws(WireError) -> QuorumPacket? {
-        guard let layout = try nextPacket(in: buffer.readableBytesSpan, from: 0) else {
-            return nil
-        }
-        let packet = try QuorumPacket(layout, in: buffer, &memo)
-        buffer.moveReaderIndex(forwardBy: layout.end)
-        return packet
     }
 
     /// Moves past a length and its bytes. False if they are not all there.
