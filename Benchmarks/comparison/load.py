@@ -58,8 +58,9 @@ def checked(row, seconds):
 
 
 def takes(ensemble, words):
-    """The floor knows reads and writes of one node, and nothing else."""
-    return ensemble.name != 'floor' or words[words.index('-w') + 1] in ('get', 'set', 'mixed')
+    """The floor knows reads, writes and watches of one node, and sessions, and nothing else."""
+    known = ('get', 'set', 'mixed', 'watch', 'connect')
+    return ensemble.name != 'floor' or words[words.index('-w') + 1] in known
 
 
 def in_turn(ensembles, round_number):
