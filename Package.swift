@@ -149,12 +149,12 @@ let package = Package(
             swiftSettings: relaxed),
         // Counts allocations; linked into tests only.
         .target(name: "CAllocationCounter"),
-        // What servers of Apache said to each other; linked into tests only.
+        // What servers of Apache said to each other, and how it is read; linked into tests only.
         .target(
             name: "Recordings", dependencies: ["AviaryWire", nioCore], path: "Tests/Recordings",
             swiftSettings: relaxed),
         .testTarget(
-            name: "AviaryWireTests", dependencies: ["AviaryWire", nioCore],
+            name: "AviaryWireTests", dependencies: ["AviaryWire", "Recordings", nioCore],
             swiftSettings: relaxed),
         .testTarget(
             name: "ZabTests", dependencies: ["Zab", "AviaryWire", "Recordings", nioCore],

@@ -142,7 +142,7 @@ package struct Server: Sendable {
     }
 
     /// What a client's socket is set to, and who looks after it. The bootstrap would do it as well, but
-    /// by a chain of futures, which is a quarter of what a connection costs.
+    /// by a chain of futures, which is a sixth of what a connection costs.
     private static func prepare(
         _ channel: any Channel, _ buffers: ReadBuffers, _ host: Host, _ words: FourLetterWords
     ) throws {

@@ -69,12 +69,11 @@ struct LeaderPitfallTests {
         harness.fromLearner(create("/a", cxid: 1))
         let last = try #require(proposed(harness.saidToLearners()).last).header.zxid
         let sync = ForwardedRequest(.sync, session: session, cxid: 2) { $0.writeJute("/a") }
-        var bytes = ByteBuffer()
-        for message in [.request(sync), .ack(last)] as [LearnerMessage] {
-            message.write(to: &bytes)
+        var packets = PacketBuffer { bytes in
+            for message in [.request(sync), .ack(last)] as [LearnerMessage] {
+                message.write(to: &bytes)
+            }
         }
-        var packets = PacketBuffer()
-        packets.append(bytes)
         var lists: [[LearnerMessage]] = []
         try packets.takeMessages(QuorumPacketDecoder(), into: &lists)
         for list in lists {

@@ -1,6 +1,7 @@
 import AviaryWire
 import Foundation
 import NIOCore
+import Recordings
 import Testing
 
 /// Bytes that servers of Apache ZooKeeper 3.9.5 sent each other, in `Tests/Fixtures/quorum-wire`.
@@ -21,17 +22,16 @@ struct QuorumGoldenTests {
             #expect(Self.name(kind) == message.type)
             kinds.insert(kind)
             var again = ByteBuffer()
-            var arrived = PacketBuffer()
-            arrived.append(ByteBuffer(bytes: message.bytes))
+            var arrived = PacketBuffer { $0.writeBytes(message.bytes) }
             if message.isFromLeader {
                 var said: [LeaderMessage] = []
                 try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
-                #expect(said.count == 1)
+                #expect(said == [try packet.leaderMessage])
                 for said in said { said.write(to: &again) }
             } else {
                 var said: [[LearnerMessage]] = []
                 try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
-                #expect(said.map(\.count) == [1])
+                #expect(said == [[try packet.learnerMessage]])
                 for said in said.joined() { said.write(to: &again) }
             }
             #expect(Array(again.readableBytesView) == message.bytes, "\(message.type)")

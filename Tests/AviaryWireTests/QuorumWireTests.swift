@@ -1,5 +1,6 @@
 import AviaryWire
 import NIOCore
+import Recordings
 import Testing
 
 struct QuorumWireTests {
@@ -125,10 +126,9 @@ struct QuorumWireTests {
     @Test func `no acknowledgement is in a list behind anything else`() throws {
         let ping = LearnerMessage.ping(Zxid(1), touched: [])
         let said: [LearnerMessage] = [.ack(Zxid(1)), .ack(Zxid(2)), .ack(Zxid(5)), ping, ping]
-        var bytes = ByteBuffer()
-        for message in said + said { message.write(to: &bytes) }
-        var packets = PacketBuffer()
-        packets.append(bytes)
+        var packets = PacketBuffer { bytes in
+            for message in said + said { message.write(to: &bytes) }
+        }
         var lists: [[LearnerMessage]] = []
         try packets.takeMessages(QuorumPacketDecoder(), into: &lists)
         let list: [LearnerMessage] = [.ack(Zxid(1), count: 2), .ack(Zxid(5)), ping, ping]
@@ -195,19 +195,11 @@ func takePackets(
 }
 
 extension QuorumPacket {
-    private var arrived: PacketBuffer {
-        var bytes = ByteBuffer()
-        write(to: &bytes)
-        var arrived = PacketBuffer()
-        arrived.append(bytes)
-        return arrived
-    }
-
     /// What a learner takes it for.
     var leaderMessage: LeaderMessage {
         get throws {
             var said: [LeaderMessage] = []
-            var arrived = arrived
+            var arrived = PacketBuffer(of: write)
             try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
             return try #require(said.first)
         }
@@ -217,7 +209,7 @@ extension QuorumPacket {
     var learnerMessage: LearnerMessage {
         get throws {
             var said: [[LearnerMessage]] = []
-            var arrived = arrived
+            var arrived = PacketBuffer(of: write)
             try arrived.takeMessages(QuorumPacketDecoder(), into: &said)
             return try #require(said.first?.first)
         }

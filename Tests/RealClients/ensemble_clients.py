@@ -104,7 +104,7 @@ class Writers:
         on from what the tree has: what nobody acknowledged may be in it."""
         for writer in self.all:
             writer.attach_to_one_of(self.ensemble.running)
-        self.ensemble.wait_until_in_step()
+        self.ensemble.wait_until_in_step(quiet=False)
         trees = [roundtrip.read(member, roundtrip.LIVE) for member in self.ensemble.running]
         return [f'member {member.identity} ({member.kind}): {line}'
                 for member, tree in zip(self.ensemble.running, trees)

@@ -248,17 +248,18 @@ class Ensemble:
             member.process.wait(30)
 
     def restart(self, member):
-        """Ends a member without warning, starts it again, and waits until it has what all have."""
+        """Ends a member without warning, starts it again, and waits until it has what all had then.
+        Others may write meanwhile."""
         member.kill()
         member.spawn()
-        self.wait_until_in_step()
+        self.wait_until_in_step(quiet=False)
 
     def replace(self, member, kind):
-        """Puts a server of another kind on a member's data."""
+        """Puts a server of another kind on a member's data, as `restart` does one of its own."""
         member.terminate()
         member.become(kind)
         member.spawn()
-        self.wait_until_in_step()
+        self.wait_until_in_step(quiet=False)
 
     # What it waits for
 
@@ -286,7 +287,8 @@ class Ensemble:
 
     def wait_until_in_step(self, quiet=True):
         """Waits until every running member serves and has done what was written before. `quiet`:
-        nobody writes meanwhile, so that all have the same last zxid."""
+        nobody writes meanwhile, so that all have the same last zxid; under writers it is chance
+        that they have, which takes ever longer the faster these write."""
         self.wait_until_serving()
         zxid = self.write_nothing()
         wake = time.monotonic() + WAKES_APACHE_SECONDS

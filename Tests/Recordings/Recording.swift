@@ -77,8 +77,7 @@ package struct Recording {
             return .vote(try Notification(from: &reader))
         }
         if type == "SNAPSHOT_STREAM" { return .tree }
-        var packets = PacketBuffer()
-        packets.append(ByteBuffer(bytes: bytes))
+        var packets = PacketBuffer { $0.writeBytes(bytes) }
         if object["dir"] as? String == "acceptor->initiator" {
             var messages: [LeaderMessage] = []
             try packets.takeMessages(QuorumPacketDecoder(), into: &messages)

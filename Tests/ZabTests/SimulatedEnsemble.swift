@@ -259,10 +259,7 @@ final class SimulatedEnsemble {
 extension LearnerMessage {
     /// As the other side reads it.
     fileprivate var throughTheWire: LearnerMessage {
-        var bytes = ByteBuffer()
-        write(to: &bytes)
-        var arrived = PacketBuffer()
-        arrived.append(bytes)
+        var arrived = PacketBuffer(of: write)
         var read: [[LearnerMessage]] = []
         let isReadable = (try? arrived.takeMessages(QuorumPacketDecoder(), into: &read)) != nil
         precondition(isReadable && read == [[self]], "it is read as it was written")
@@ -273,10 +270,7 @@ extension LearnerMessage {
 extension LeaderMessage {
     /// As the other side reads it.
     fileprivate var throughTheWire: LeaderMessage {
-        var bytes = ByteBuffer()
-        write(to: &bytes)
-        var arrived = PacketBuffer()
-        arrived.append(bytes)
+        var arrived = PacketBuffer(of: write)
         var read: [LeaderMessage] = []
         let isReadable = (try? arrived.takeMessages(QuorumPacketDecoder(), into: &read)) != nil
         precondition(isReadable && read == [self], "it is read as it was written")

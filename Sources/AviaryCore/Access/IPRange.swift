@@ -88,9 +88,7 @@ enum IPAddress {
         if address.hasPrefix(mapped) && address.contains(".") {
             return String(address.dropFirst(mapped.count))
         }
-        guard let bytes = bytes(of: [UInt8](address.utf8)), bytes.count == 16 else {
-            return address
-        }
+        guard let bytes = parseIPv6([UInt8](address.utf8)) else { return address }
         return stride(from: 0, to: bytes.count, by: 2).map { index in
             String(UInt16(bytes[index]) << 8 | UInt16(bytes[index + 1]), radix: 16)
         }.joined(separator: ":")
