@@ -1,6 +1,7 @@
 import AviaryServer
 import AviaryWire
 import Foundation
+import Glibc
 import Testing
 
 @testable import AviaryStorage
@@ -64,6 +65,25 @@ struct PosixFilesTests {
         #expect(try files.list() == [])
     }
 
+    @Test func `what is on the disk leaves the page cache but for its end`() throws {
+        let directory = try TemporaryDirectory()
+        var files = try directory.files()
+        let piece = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
+        for name in ["a", "control"] {
+            try files.create(name)
+            for n in 0..<80 {
+                try files.write(piece.raw, to: name, at: n * piece.count)
+                if name == "a" { try files.sync(name) }
+            }
+        }
+        try files.sync("control")
+        // A file system in memory has no other place for them.
+        guard try PageCache.dropsPages(of: "\(directory.path)/control") else { return }
+        let cached = try PageCache.byteCount(of: "\(directory.path)/a")
+        #expect((1 << 20..<3 << 20).contains(cached))
+        #expect(directory["a"] == [[UInt8]](repeating: piece, count: 80).flatMap { $0 })
+    }
+
     @Test func `an error names the file and what the system said`() throws {
         let directory = try TemporaryDirectory()
         var files = try directory.files()
@@ -95,5 +115,28 @@ struct PosixFilesTests {
             }
             place[name] = nil
         }
+    }
+}
+
+/// What the kernel keeps of a file in memory.
+private enum PageCache {
+    static func byteCount(of path: String) throws -> Int {
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        let size = Int(lseek(descriptor, 0, SEEK_END))
+        let page = Int(getpagesize())
+        let address = try #require(mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0))
+        defer { munmap(address, size) }
+        var isThere = [UInt8](repeating: 0, count: (size + page - 1) / page)
+        try #require(mincore(address, size, &isThere) == 0)
+        return isThere.count { $0 & 1 == 1 } * page
+    }
+
+    /// Whether its pages, which are all on the disk, are gone once they are told to go.
+    static func dropsPages(of path: String) throws -> Bool {
+        let descriptor = open(path, O_RDONLY)
+        defer { close(descriptor) }
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        return try byteCount(of: path) == 0
     }
 }

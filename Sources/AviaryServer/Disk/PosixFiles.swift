@@ -6,8 +6,8 @@ import Glibc
 package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     /// Absolute, and without symbolic links.
     package let directory: String
-    /// Of the files that are being written.
-    private var descriptors: [String: CInt] = [:]
+    /// Those that are being written.
+    private var written: [String: WrittenFile] = [:]
     /// Held as long as the directory is ours.
     private var lockDescriptor: CInt = -1
 
@@ -24,7 +24,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     }
 
     deinit {
-        for descriptor in descriptors.values { Glibc.close(descriptor) }
+        for file in written.values { Glibc.close(file.descriptor) }
         if lockDescriptor >= 0 { Glibc.close(lockDescriptor) }
     }
 
@@ -106,7 +106,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
         try close(file)
         let descriptor = unsafe open(path(file), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         if descriptor < 0 { throw failed("create", file) }
-        descriptors[file] = descriptor
+        written[file] = WrittenFile(descriptor)
     }
 
     package mutating func write(
@@ -131,6 +131,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
             throw Self.error(
                 code, "cannot write \(path(file))", "make room or check the disk", file: file)
         }
+        written[file]?.wrote(bytes.byteCount, at: offset)
     }
 
     package mutating func extend(_ file: String, to size: Int) throws(StorageError) {
@@ -155,6 +156,7 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
         while fdatasync(descriptor) != 0 {
             if errno != EINTR { throw failed("sync", file) }
         }
+        written[file]?.synced()
     }
 
     package mutating func syncDirectory() throws(StorageError) {
@@ -172,8 +174,8 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     }
 
     package mutating func close(_ file: String) throws(StorageError) {
-        guard let descriptor = descriptors.removeValue(forKey: file) else { return }
-        if Glibc.close(descriptor) != 0 { throw failed("close", file) }
+        guard let closed = written.removeValue(forKey: file) else { return }
+        if Glibc.close(closed.descriptor) != 0 { throw failed("close", file) }
     }
 
     // MARK: Inside
@@ -183,10 +185,10 @@ package struct PosixFiles: FileSystem, ~Copyable, Sendable {
     }
 
     private mutating func descriptor(of file: String) throws(StorageError) -> CInt {
-        if let descriptor = descriptors[file] { return descriptor }
+        if let open = written[file] { return open.descriptor }
         let descriptor = unsafe open(path(file), O_RDWR | O_CLOEXEC)
         if descriptor < 0 { throw failed("open", file) }
-        descriptors[file] = descriptor
+        written[file] = WrittenFile(descriptor)
         return descriptor
     }
 
