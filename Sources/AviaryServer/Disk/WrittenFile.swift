@@ -7,8 +7,8 @@ import Glibc
 struct WrittenFile {
     let descriptor: CInt
     private var end = 0
-    /// The pages before this were dropped. A multiple of `chunk`.
-    private var kept = 0
+    /// The pages before this are dropped. A multiple of `chunk`.
+    private var dropped = 0
 
     /// Pages go by so many bytes, once as many are there behind them: what was written just now the
     /// kernel may still hold on to, and to drop that it would have to ask all processors.
@@ -20,15 +20,15 @@ struct WrittenFile {
 
     mutating func wrote(_ byteCount: Int, at offset: Int) {
         end = offset + byteCount
-        kept = min(kept, offset / Self.chunk * Self.chunk)
+        dropped = min(dropped, offset / Self.chunk * Self.chunk)
     }
 
     /// All that was written is on the disk.
     mutating func synced() {
         let limit = (end / Self.chunk - 1) * Self.chunk
-        guard limit > kept else { return }
+        guard limit > dropped else { return }
         // An advice: where it is not taken, as in a file system in memory, nothing is lost.
-        _ = posix_fadvise(descriptor, off_t(kept), off_t(limit - kept), POSIX_FADV_DONTNEED)
-        kept = limit
+        _ = posix_fadvise(descriptor, off_t(dropped), off_t(limit - dropped), POSIX_FADV_DONTNEED)
+        dropped = limit
     }
 }
